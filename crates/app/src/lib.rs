@@ -1,0 +1,18 @@
+//! Use cases: what the organisation does with the system, one struct each.
+//!
+//! Everything passes the one door ([`App::execute`] and [`App::query`]): permission, clock, transaction,
+//! event and retry are decided there and nowhere else. This room knows no HTTP, no GraphQL and no SQL.
+
+pub mod access;
+pub mod door;
+pub mod feed;
+pub mod imports;
+pub mod mail;
+pub mod passwords;
+pub mod secrets;
+pub mod teams;
+pub mod tokens;
+pub mod users;
+pub mod worker;
+
+pub use door::{App, Command, Query, Services};

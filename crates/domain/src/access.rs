@@ -1,0 +1,253 @@
+//! Who may do what, to which rows: the whole permission table in one match.
+//!
+//! A [`Grant`] is the only key to the store, and [`Actor::grant`] is the only smith.
+
+use chrono::NaiveDate;
+use chrono_tz::Tz;
+
+use crate::change::wire_enum;
+use crate::error::{Error, Result};
+use crate::id::{OrganizationId, SessionId, UserId};
+use crate::time::Timestamp;
+
+wire_enum! {
+    /// What a person is in the organisation.
+    Role {
+        /// Sells: own customers, activities and deals.
+        Rep = "REP",
+        /// Leads a team and all teams below it.
+        Manager = "MANAGER",
+        /// Looks after complaints of all customers; sees no amounts.
+        ServiceAgent = "SERVICE_AGENT",
+        /// Checks figures and pay; changes no customer.
+        Finance = "FINANCE",
+        /// Manages users, teams, products, settings and imports.
+        Admin = "ADMIN",
+    }
+}
+
+/// Which rows a permission reaches, widest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// Every row of the organisation.
+    Organization,
+    /// Rows of the people in the teams that the caller leads, sub-teams included, and the caller's own.
+    Team,
+    /// The caller's own rows.
+    Own,
+}
+
+macro_rules! permissions {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// What a command or query asks for.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Permission { $($(#[$doc])* $name,)* }
+
+        impl Permission {
+            /// All permissions, in the order of the golden table.
+            pub const ALL: &'static [Permission] = &[$(Permission::$name,)*];
+        }
+    };
+}
+
+permissions! {
+    /// Sign in, refresh, accept an invitation: open to anybody.
+    SignIn,
+    /// One's own session, password and profile.
+    UseOwnAccount,
+    /// The organisation's name and settings.
+    ReadOrganization,
+    /// The directory of colleagues.
+    ReadUsers,
+    /// Invite people, change their role or status.
+    ManageUsers,
+    /// The team tree and who is in it.
+    ReadTeams,
+    /// Create teams and move members.
+    ManageTeams,
+    /// Customers and their stage history.
+    ReadCustomers,
+    /// Create, update and advance customers.
+    WriteCustomers,
+    /// Give a customer to another owner.
+    AssignCustomers,
+    /// Products and list prices.
+    ReadProducts,
+    /// Create and change products.
+    ManageProducts,
+    /// Calls, visits and messages.
+    ReadActivities,
+    /// Log calls, visits and messages.
+    LogActivities,
+    /// Deals, amounts and credit lines.
+    ReadDeals,
+    /// Create, update, win and lose deals.
+    WriteDeals,
+    /// Cancel a deal after it was won.
+    CancelDeals,
+    /// Won revenue of persons and teams.
+    ReadRevenue,
+    /// The proof that personal figures equal company figures.
+    ReadReconciliation,
+    /// The change feed, limited to changes of what the caller may read.
+    ReadChanges,
+    /// The whole event log with requests and hashes.
+    ReadAudit,
+    /// Import files and read the verdicts.
+    ImportData,
+}
+
+/// The table: role x permission -> scope; everything that is not written is denied.
+fn scope(role: Role, permission: Permission) -> Option<Scope> {
+    use Permission::*;
+    use Role::*;
+    use Scope::*;
+    Some(match (permission, role) {
+        (SignIn | UseOwnAccount, _) => Own,
+        (ReadOrganization | ReadUsers | ReadTeams | ReadProducts | ReadChanges, _) => Organization,
+        (_, Admin) => Organization,
+
+        (
+            ReadCustomers | WriteCustomers | ReadActivities | LogActivities | ReadDeals | WriteDeals
+            | ReadRevenue,
+            Rep,
+        ) => Own,
+        (ReadCustomers | WriteCustomers | AssignCustomers, Manager) => Team,
+        (ReadActivities | LogActivities, Manager) => Team,
+        (ReadDeals | WriteDeals | CancelDeals | ReadRevenue, Manager) => Team,
+
+        (ReadCustomers | ReadActivities, ServiceAgent) => Organization,
+        (LogActivities, ServiceAgent) => Own,
+
+        (ReadCustomers | ReadDeals | ReadRevenue | ReadReconciliation, Finance) => Organization,
+
+        _ => return None,
+    })
+}
+
+/// A person who has signed in, as the database knows them at this moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Principal {
+    /// The organisation.
+    pub organization: OrganizationId,
+    /// The person.
+    pub user: UserId,
+    /// The session that the access token belongs to.
+    pub session: SessionId,
+    /// The person's role now, not when the token was made.
+    pub role: Role,
+    /// The organisation's time zone.
+    pub zone: Tz,
+}
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// Nobody that we know.
+    Anonymous,
+    /// A signed-in person.
+    User(Principal),
+    /// A job, the command line or the demo generator, acting for an organisation.
+    System {
+        /// The organisation.
+        organization: OrganizationId,
+        /// Its time zone.
+        zone: Tz,
+    },
+}
+
+impl Actor {
+    /// The key to the store for `permission`.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] for an anonymous caller, [`Error::Forbidden`] where the role has no scope.
+    pub fn grant(&self, permission: Permission) -> Result<Grant> {
+        let scope = match self {
+            Self::Anonymous if permission == Permission::SignIn => Scope::Own,
+            Self::Anonymous => return Err(Error::Unauthenticated("sign in first")),
+            Self::User(principal) => scope(principal.role, permission).ok_or(Error::Forbidden)?,
+            Self::System { .. } => Scope::Organization,
+        };
+        Ok(Grant { actor: *self, permission, scope })
+    }
+}
+
+/// Proof that `actor` may use `permission` within `scope`. Only [`Actor::grant`] makes one.
+#[derive(Clone, Copy, Debug)]
+pub struct Grant {
+    actor: Actor,
+    permission: Permission,
+    scope: Scope,
+}
+
+impl Grant {
+    /// Who asks.
+    pub fn actor(&self) -> Actor {
+        self.actor
+    }
+
+    /// What was asked for.
+    pub fn permission(&self) -> Permission {
+        self.permission
+    }
+
+    /// Which rows it reaches.
+    pub fn scope(&self) -> Scope {
+        self.scope
+    }
+
+    /// The organisation that every statement must filter by.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] for an anonymous grant, which has none.
+    pub fn organization(&self) -> Result<OrganizationId> {
+        match self.actor {
+            Actor::User(principal) => Ok(principal.organization),
+            Actor::System { organization, .. } => Ok(organization),
+            Actor::Anonymous => Err(Error::Unauthenticated("sign in first")),
+        }
+    }
+
+    /// The person who asks, if it is one.
+    pub fn user(&self) -> Option<UserId> {
+        match self.actor {
+            Actor::User(principal) => Some(principal.user),
+            Actor::Anonymous | Actor::System { .. } => None,
+        }
+    }
+
+    /// The organisation's calendar date at `now`; the UTC date for an anonymous grant.
+    pub fn today(&self, now: Timestamp) -> NaiveDate {
+        match self.actor {
+            Actor::User(Principal { zone, .. }) | Actor::System { zone, .. } => now.date_in(zone),
+            Actor::Anonymous => now.date_in(Tz::UTC),
+        }
+    }
+
+    /// The same caller's grant for another permission, for reads that cross slices.
+    ///
+    /// # Errors
+    /// As [`Actor::grant`].
+    pub fn also(&self, permission: Permission) -> Result<Grant> {
+        self.actor.grant(permission)
+    }
+}
+
+/// The permission table as text: the golden file that a review reads.
+pub fn table() -> String {
+    let mut text = format!("{:<20}", "permission");
+    for &role in Role::ALL {
+        text += &format!("{:<14}", format!("{role:?}"));
+    }
+    text = text.trim_end().to_owned() + "\n";
+    for &permission in Permission::ALL {
+        let mut line = format!("{:<20}", format!("{permission:?}"));
+        for &role in Role::ALL {
+            let cell = scope(role, permission).map_or("-".into(), |scope| format!("{scope:?}"));
+            line += &format!("{cell:<14}");
+        }
+        text += line.trim_end();
+        text += "\n";
+    }
+    text
+}

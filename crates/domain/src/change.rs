@@ -1,0 +1,250 @@
+//! `Change<T>` = new state + event. Only a function of this crate makes one, so that
+//! there is no write without an event and no event without a write.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+/// Counts the changes of an object, from 1. Clients send back the version that they saw.
+pub type Version = i32;
+
+/// A thing that is changed as a whole and has one version.
+pub trait Aggregate: Clone {
+    /// What the event log calls it.
+    const SUBJECT: SubjectType;
+    /// Its id.
+    fn subject_id(&self) -> Uuid;
+    /// Its version.
+    fn version(&self) -> Version;
+    /// Sets the version; for [`Change`] and nobody else.
+    fn set_version(&mut self, version: Version);
+    /// The explicit view that the event log keeps. Never holds a secret.
+    fn view(&self) -> Value;
+}
+
+/// A new state of `T` with the event that tells of it.
+#[derive(Clone, Debug)]
+pub struct Change<T> {
+    state: T,
+    event: Event,
+    jobs: Vec<JobRequest>,
+}
+
+impl<T: Aggregate> Change<T> {
+    pub(crate) fn created(kind: EventKind, mut state: T) -> Self {
+        state.set_version(1);
+        let event = Event::of(kind, &state, None);
+        Self { state, event, jobs: Vec::new() }
+    }
+
+    pub(crate) fn updated(kind: EventKind, before: &T, mut state: T) -> Self {
+        state.set_version(before.version() + 1);
+        let event = Event::of(kind, &state, Some(before.view()));
+        Self { state, event, jobs: Vec::new() }
+    }
+
+    #[must_use]
+    pub(crate) fn with_job(mut self, job: JobRequest) -> Self {
+        self.jobs.push(job);
+        self
+    }
+
+    /// Adds to the view after the event what else was written with it, for readers of the feed.
+    #[must_use]
+    pub(crate) fn with_detail(mut self, key: &str, detail: Value) -> Self {
+        self.event.after[key] = detail;
+        self
+    }
+
+    /// The new state.
+    pub fn state(&self) -> &T {
+        &self.state
+    }
+
+    /// The event.
+    pub fn event(&self) -> &Event {
+        &self.event
+    }
+
+    /// The jobs that the change causes, to be written in the same transaction.
+    pub fn jobs(&self) -> &[JobRequest] {
+        &self.jobs
+    }
+
+    /// True when the object did not exist before.
+    pub fn is_creation(&self) -> bool {
+        self.event.before.is_none()
+    }
+
+    /// Takes the new state out.
+    pub fn into_state(self) -> T {
+        self.state
+    }
+}
+
+/// What happened, to what.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// What happened.
+    pub kind: EventKind,
+    /// The type of the object.
+    pub subject: SubjectType,
+    /// The object.
+    pub subject_id: Uuid,
+    /// Its version after the event.
+    pub version: Version,
+    /// View before; `None` for a creation.
+    pub before: Option<Value>,
+    /// View after.
+    pub after: Value,
+}
+
+impl Event {
+    fn of<T: Aggregate>(kind: EventKind, state: &T, before: Option<Value>) -> Self {
+        Self {
+            kind,
+            subject: T::SUBJECT,
+            subject_id: state.subject_id(),
+            version: state.version(),
+            before,
+            after: state.view(),
+        }
+    }
+}
+
+/// Work to be done after the commit: an effect outside the database.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum JobRequest {
+    /// Mail the invitation; the token is sealed, and the job's row is deleted once it is done.
+    SendInvitation {
+        /// The invitation.
+        invitation: crate::id::InvitationId,
+        /// The link's token, encrypted with the instance's secret.
+        sealed_token: String,
+    },
+    /// Run an import.
+    RunImport {
+        /// The import.
+        import: crate::id::ImportId,
+    },
+}
+
+/// Declares an enum whose names are the same on the wire, in the log and in the database.
+macro_rules! wire_enum {
+    ($(#[$meta:meta])* $type:ident { $($(#[$doc:meta])* $name:ident = $text:literal,)* }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum $type { $($(#[$doc])* $name,)* }
+
+        impl $type {
+            /// All values.
+            pub const ALL: &'static [$type] = &[$($type::$name,)*];
+            /// The name on the wire and in the database.
+            pub fn as_str(self) -> &'static str { match self { $($type::$name => $text,)* } }
+            /// Reads the name.
+            pub fn parse(text: &str) -> Option<Self> { match text { $($text => Some($type::$name),)* _ => None } }
+        }
+
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+    };
+}
+pub(crate) use wire_enum;
+
+wire_enum! {
+    /// The type of the object that an event is about.
+    SubjectType {
+        /// The organisation.
+        Organization = "organization",
+        /// A person.
+        User = "user",
+        /// A team.
+        Team = "team",
+        /// An invitation.
+        Invitation = "invitation",
+        /// A session.
+        Session = "session",
+        /// A customer.
+        Customer = "customer",
+        /// A product.
+        Product = "product",
+        /// An activity.
+        Activity = "activity",
+        /// A deal.
+        Deal = "deal",
+        /// An import.
+        Import = "import",
+    }
+}
+
+wire_enum! {
+    /// The catalogue of events. Names are a contract with integrations: never renamed or reused.
+    EventKind {
+        /// An organisation began to use the system.
+        OrganizationCreated = "organization.created",
+        /// A person became known.
+        UserCreated = "user.created",
+        /// Profile, role or status changed.
+        UserUpdated = "user.updated",
+        /// A person joined or moved to a team.
+        MemberMoved = "user.moved",
+        /// A team was created.
+        TeamCreated = "team.created",
+        /// A team was renamed or hung elsewhere in the tree.
+        TeamUpdated = "team.updated",
+        /// A person was invited to sign in.
+        UserInvited = "invitation.created",
+        /// The invitation was used.
+        InvitationAccepted = "invitation.accepted",
+        /// An invitation was replaced by a newer one.
+        InvitationWithdrawn = "invitation.withdrawn",
+        /// A person signed in.
+        SessionStarted = "session.started",
+        /// The session ended by sign-out, expiry of trust, or deactivation.
+        SessionEnded = "session.ended",
+        /// A person changed their password.
+        PasswordChanged = "user.password_changed",
+        /// A customer was collected.
+        CustomerCollected = "customer.collected",
+        /// A customer's details changed.
+        CustomerUpdated = "customer.updated",
+        /// LEAD -> QUALIFIED.
+        CustomerQualified = "customer.qualified",
+        /// -> PROSPECT, with evidence.
+        CustomerBecameProspect = "customer.became_prospect",
+        /// -> SIGNED.
+        CustomerSigned = "customer.signed",
+        /// -> LOST.
+        CustomerLost = "customer.lost",
+        /// -> DORMANT.
+        CustomerBecameDormant = "customer.became_dormant",
+        /// LOST or DORMANT -> LEAD.
+        CustomerRevived = "customer.revived",
+        /// A customer was given to another owner.
+        CustomerReassigned = "customer.reassigned",
+        /// A product was added.
+        ProductCreated = "product.created",
+        /// A product changed.
+        ProductUpdated = "product.updated",
+        /// A call, visit or message was logged.
+        ActivityLogged = "activity.logged",
+        /// A deal was created.
+        DealCreated = "deal.created",
+        /// A deal's details or open stage changed.
+        DealUpdated = "deal.updated",
+        /// A deal was won and credited.
+        DealWon = "deal.won",
+        /// A deal was lost.
+        DealLost = "deal.lost",
+        /// A won deal was cancelled and its credit reversed.
+        DealCancelled = "deal.cancelled",
+        /// An import was requested.
+        ImportStarted = "import.started",
+        /// An import ended.
+        ImportFinished = "import.finished",
+    }
+}

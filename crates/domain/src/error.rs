@@ -1,0 +1,234 @@
+//! One error for the whole system, with few variants: what the client can mend, and what it cannot.
+
+use serde::Serialize;
+
+/// Result of every operation.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why an operation did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The input is wrong or a rule says no. The client can mend it: each problem names place, code and cure.
+    #[error("rejected: {}", .0.iter().map(|problem| problem.message.as_str()).collect::<Vec<_>>().join(" "))]
+    Rejected(Vec<Problem>),
+    /// Absent, or not visible to the caller: the two are never told apart.
+    #[error("not found")]
+    NotFound,
+    /// Somebody else changed the object since the client read it.
+    #[error("changed by somebody else")]
+    Conflict,
+    /// Another transaction was in the way and nothing was changed; the door tries again.
+    #[error("another transaction was in the way")]
+    Contention,
+    /// No valid credentials.
+    #[error("not signed in: {0}")]
+    Unauthenticated(&'static str),
+    /// The caller's role does not allow the operation on anything at all.
+    #[error("role not permitted")]
+    Forbidden,
+    /// Too many attempts.
+    #[error("too many attempts, retry in {retry_after_s} s")]
+    Throttled {
+        /// Seconds until the next attempt can succeed.
+        retry_after_s: u32,
+    },
+    /// The service cannot answer now; a retry may succeed.
+    #[error("unavailable: {0}")]
+    Unavailable(String),
+    /// A fault of ours. The text is for the log, never for the client.
+    #[error("internal: {0}")]
+    Internal(String),
+}
+
+/// A reference in an input that leads nowhere.
+pub trait Reference<T> {
+    /// Turns "not found" into a problem of the input's `field`.
+    ///
+    /// # Errors
+    /// The problem, or any other error as it is.
+    fn referenced(self, field: &str) -> Result<T>;
+}
+
+impl<T> Reference<T> for Result<T> {
+    fn referenced(self, field: &str) -> Result<T> {
+        self.map_err(|error| match error {
+            Error::NotFound => {
+                Problem::new(Code::NotFound, "There is no such object, or you may not see it.")
+                    .at(field)
+                    .into()
+            }
+            other => other,
+        })
+    }
+}
+
+impl From<Problem> for Error {
+    fn from(problem: Problem) -> Self {
+        Self::Rejected(vec![problem])
+    }
+}
+
+/// One thing that is wrong with an input, or one rule that refuses it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// Path inside the input, outermost first; empty when no single field is at fault.
+    pub field: Vec<String>,
+    /// Stable code.
+    pub code: Code,
+    /// What is wrong and what to do, for a person.
+    pub message: String,
+}
+
+impl Problem {
+    /// A problem of the whole input.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { field: Vec::new(), code, message: message.into() }
+    }
+
+    /// Puts the problem inside `field`; call from the inside outwards.
+    #[must_use]
+    pub fn at(mut self, field: impl Into<String>) -> Self {
+        self.field.insert(0, field.into());
+        self
+    }
+
+    /// The missing-value problem.
+    pub fn required(field: &str) -> Self {
+        Self::new(Code::Required, "A value is required.").at(field)
+    }
+}
+
+/// Collects all problems of an input instead of stopping at the first.
+#[derive(Debug, Default)]
+pub struct Problems(Vec<Problem>);
+
+impl Problems {
+    /// Keeps the value, or notes the problem at `field`.
+    pub fn take<T>(&mut self, field: &str, result: Result<T, Problem>) -> Option<T> {
+        result.map_err(|problem| self.0.push(problem.at(field))).ok()
+    }
+
+    /// Notes a problem.
+    pub fn push(&mut self, problem: Problem) {
+        self.0.push(problem);
+    }
+
+    /// # Errors
+    /// [`Error::Rejected`] when any problem was noted.
+    pub fn finish(self) -> Result<()> {
+        if self.0.is_empty() { Ok(()) } else { Err(Error::Rejected(self.0)) }
+    }
+
+    /// For use after `take`: the problems when there are any, else the built value.
+    ///
+    /// # Errors
+    /// [`Error::Rejected`] when any problem was noted.
+    pub fn finish_with<T>(self, build: impl FnOnce() -> Option<T>) -> Result<T> {
+        self.finish()?;
+        build().ok_or_else(|| Error::Internal("a field was dropped without a problem".into()))
+    }
+}
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
+        /// Every code that a `userErrors` entry can carry. Codes are a contract: never renamed or reused.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+        #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+        pub enum Code { $($(#[$doc])* $name,)* }
+
+        impl Code {
+            /// All codes, for tests and documentation.
+            pub const ALL: &'static [Code] = &[$(Code::$name,)*];
+            /// The wire name.
+            pub fn as_str(self) -> &'static str { match self { $(Code::$name => $text,)* } }
+        }
+    };
+}
+
+codes! {
+    /// A required value is missing or empty.
+    Required = "REQUIRED",
+    /// The id is malformed or names an object of another type.
+    InvalidId = "INVALID_ID",
+    /// The text does not have the expected form.
+    InvalidFormat = "INVALID_FORMAT",
+    /// The text holds control characters.
+    InvalidCharacter = "INVALID_CHARACTER",
+    /// The text is too long.
+    TooLong = "TOO_LONG",
+    /// The text is too short.
+    TooShort = "TOO_SHORT",
+    /// The field has no meaning for an object of this kind.
+    NotApplicable = "NOT_APPLICABLE",
+    /// The number or date lies outside the allowed range.
+    OutOfRange = "OUT_OF_RANGE",
+    /// The currency code is not in ISO 4217.
+    UnknownCurrency = "UNKNOWN_CURRENCY",
+    /// The amount has more decimals than the currency has.
+    TooManyDecimals = "TOO_MANY_DECIMALS",
+    /// The start date is not the first day of such a period.
+    NotAPeriodStart = "NOT_A_PERIOD_START",
+    /// A list has too many items.
+    TooMany = "TOO_MANY",
+    /// The object does not exist or is not visible to you.
+    NotFound = "NOT_FOUND",
+    /// The object was changed since you read it; read it again and repeat.
+    Conflict = "CONFLICT",
+    /// The value is used by another object.
+    Taken = "TAKEN",
+    /// The password is among the most common ones.
+    CommonPassword = "COMMON_PASSWORD",
+    /// E-mail, password or organisation is wrong, or the account cannot sign in.
+    SignInFailed = "SIGN_IN_FAILED",
+    /// The refresh token is spent, expired or revoked; sign in again.
+    InvalidRefreshToken = "INVALID_REFRESH_TOKEN",
+    /// The present password is wrong.
+    WrongPassword = "WRONG_PASSWORD",
+    /// The invitation is unknown, used or expired.
+    InvalidInvitation = "INVALID_INVITATION",
+    /// The person already has a sign-in.
+    AlreadyActive = "ALREADY_ACTIVE",
+    /// The organisation would be left without an active administrator.
+    LastAdmin = "LAST_ADMIN",
+    /// The person is deactivated.
+    UserDeactivated = "USER_DEACTIVATED",
+    /// The team would become its own ancestor.
+    TeamCycle = "TEAM_CYCLE",
+    /// The person would be in two teams on the same day.
+    MembershipOverlap = "MEMBERSHIP_OVERLAP",
+    /// The object is not in a state that allows this.
+    InvalidTransition = "INVALID_TRANSITION",
+    /// The step needs evidence: an activity or a document reference.
+    EvidenceRequired = "EVIDENCE_REQUIRED",
+    /// The deal needs a customer first.
+    CustomerRequired = "CUSTOMER_REQUIRED",
+    /// The shares of the direct credit lines do not sum to 100 %.
+    SharesNotWhole = "SHARES_NOT_WHOLE",
+    /// The same person stands twice in a list that allows each only once.
+    Duplicate = "DUPLICATE",
+    /// The amounts are in different currencies.
+    CurrencyMismatch = "CURRENCY_MISMATCH",
+    /// The moment lies in the future.
+    InFuture = "IN_FUTURE",
+    /// The moment lies before something it must follow.
+    TooEarly = "TOO_EARLY",
+    /// The import profile is wrong.
+    InvalidProfile = "INVALID_PROFILE",
+    /// The file is wrong.
+    InvalidFile = "INVALID_FILE",
+    /// The product is no longer sold.
+    ProductRetired = "PRODUCT_RETIRED",
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wire_names_follow_the_variant_names() {
+        for code in Code::ALL {
+            let json = serde_json::to_string(code).expect("a code");
+            assert_eq!(json, format!("\"{}\"", code.as_str()));
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Instants, the injected clock and reporting periods. No function here reads a clock.
+
+use chrono::{DateTime, Datelike, Days, Duration, Months, NaiveDate, NaiveTime, TimeZone, Utc, Weekday};
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Code, Problem};
+
+/// The first and last year that an instant or a date may lie in; anything outside is a typing error.
+pub const YEARS: std::ops::RangeInclusive<i32> = 1900..=2200;
+
+/// An instant in UTC, cut to microseconds: both databases give back exactly what was stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timestamp(DateTime<Utc>);
+
+impl Timestamp {
+    /// Cuts `at` to microseconds.
+    pub fn new(at: DateTime<Utc>) -> Self {
+        let micros = at.timestamp_micros();
+        Self(DateTime::from_timestamp_micros(micros).unwrap_or(at))
+    }
+
+    /// Microseconds since 1970-01-01T00:00:00Z.
+    pub fn micros(self) -> i64 {
+        self.0.timestamp_micros()
+    }
+
+    /// The instant as chrono's type.
+    pub fn utc(self) -> DateTime<Utc> {
+        self.0
+    }
+
+    /// The calendar date of this instant in `zone`.
+    pub fn date_in(self, zone: Tz) -> NaiveDate {
+        self.0.with_timezone(&zone).date_naive()
+    }
+
+    /// This instant plus `duration`.
+    pub fn plus(self, duration: Duration) -> Self {
+        Self(self.0 + duration)
+    }
+
+    /// Parses RFC 3339 with any offset, e.g. `2026-11-23T09:30:00.123456Z`.
+    ///
+    /// # Errors
+    /// `INVALID_FORMAT` for anything else, `OUT_OF_RANGE` for a year outside [`YEARS`].
+    pub fn parse(text: &str) -> Result<Self, Problem> {
+        let at = DateTime::parse_from_rfc3339(text).map_err(|_| {
+            Problem::new(Code::InvalidFormat, "Expected an RFC 3339 instant such as 2026-11-23T09:30:00Z.")
+        })?;
+        if !YEARS.contains(&at.year()) {
+            return Err(Problem::new(Code::OutOfRange, "The year must lie between 1900 and 2200."));
+        }
+        Ok(Self::new(at.with_timezone(&Utc)))
+    }
+
+    /// The first instant of `date` in `zone`; where midnight does not exist, the first instant after the gap.
+    pub fn start_of(date: NaiveDate, zone: Tz) -> Self {
+        let midnight = date.and_time(NaiveTime::MIN);
+        // A daylight-saving gap is at most a few hours; step until the local time exists.
+        (0..=12)
+            .find_map(|half_hours| {
+                zone.from_local_datetime(&(midnight + Duration::minutes(30 * half_hours))).earliest()
+            })
+            .map_or_else(|| Self(Utc.from_utc_datetime(&midnight)), |at| Self(at.with_timezone(&Utc)))
+    }
+}
+
+impl std::fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0.to_rfc3339_opts(chrono::SecondsFormat::Micros, true))
+    }
+}
+
+/// Parses an ISO 8601 calendar date such as `2026-02-28`.
+///
+/// # Errors
+/// `INVALID_FORMAT` for anything that is no such date (`2026-02-30`), `OUT_OF_RANGE` outside [`YEARS`].
+pub fn parse_date(text: &str) -> Result<NaiveDate, Problem> {
+    let date = NaiveDate::parse_from_str(text, "%Y-%m-%d")
+        .ok()
+        .filter(|date| date.format("%Y-%m-%d").to_string() == text)
+        .ok_or_else(|| Problem::new(Code::InvalidFormat, "Expected a calendar date such as 2026-11-23."))?;
+    if !YEARS.contains(&date.year()) {
+        return Err(Problem::new(Code::OutOfRange, "The year must lie between 1900 and 2200."));
+    }
+    Ok(date)
+}
+
+/// The one source of `now`. The door reads it once for each command or query.
+pub trait Clock: Send + Sync {
+    /// The present instant, cut to microseconds.
+    fn now(&self) -> Timestamp;
+}
+
+/// Length of a reporting period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum PeriodKind {
+    /// Monday to Sunday.
+    Week,
+    /// A calendar month.
+    Month,
+    /// Three calendar months from January, April, July or October.
+    Quarter,
+    /// A calendar year.
+    Year,
+}
+
+/// A reporting period: whole local days, `[start, end)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Period {
+    kind: PeriodKind,
+    start: NaiveDate,
+}
+
+impl Period {
+    /// # Errors
+    /// `NOT_A_PERIOD_START` when `start` is not the first day of a period of that kind.
+    pub fn new(kind: PeriodKind, start: NaiveDate) -> Result<Self, Problem> {
+        let first = match kind {
+            PeriodKind::Week => start.weekday() == Weekday::Mon,
+            PeriodKind::Month => start.day() == 1,
+            PeriodKind::Quarter => start.day() == 1 && start.month0() % 3 == 0,
+            PeriodKind::Year => start.day() == 1 && start.month() == 1,
+        };
+        if first && YEARS.contains(&start.year()) {
+            Ok(Self { kind, start })
+        } else {
+            let wanted = match kind {
+                PeriodKind::Week => "a Monday",
+                PeriodKind::Month => "the first of a month",
+                PeriodKind::Quarter => "1 January, 1 April, 1 July or 1 October",
+                PeriodKind::Year => "1 January",
+            };
+            Err(Problem::new(
+                Code::NotAPeriodStart,
+                format!("The period must start on {wanted}; {start} does not."),
+            )
+            .at("start"))
+        }
+    }
+
+    /// The kind of this period.
+    pub fn kind(self) -> PeriodKind {
+        self.kind
+    }
+
+    /// First local day.
+    pub fn start(self) -> NaiveDate {
+        self.start
+    }
+
+    /// First local day after the period.
+    pub fn end(self) -> NaiveDate {
+        let (start, months) = match self.kind {
+            PeriodKind::Week => return self.start + Days::new(7),
+            PeriodKind::Month => (self.start, 1),
+            PeriodKind::Quarter => (self.start, 3),
+            PeriodKind::Year => (self.start, 12),
+        };
+        start + Months::new(months)
+    }
+
+    /// The instants `[from, to)` that this period covers in `zone`.
+    pub fn bounds(self, zone: Tz) -> (Timestamp, Timestamp) {
+        (Timestamp::start_of(self.start, zone), Timestamp::start_of(self.end(), zone))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn date(text: &str) -> NaiveDate {
+        parse_date(text).expect("a date")
+    }
+
+    #[test]
+    fn periods_start_on_their_first_day_only() {
+        for (kind, start, end) in [
+            (PeriodKind::Week, "2026-11-23", Some("2026-11-30")),
+            (PeriodKind::Week, "2026-11-24", None),
+            (PeriodKind::Month, "2024-02-01", Some("2024-03-01")),
+            (PeriodKind::Month, "2024-02-02", None),
+            (PeriodKind::Quarter, "2017-10-01", Some("2018-01-01")),
+            (PeriodKind::Quarter, "2017-11-01", None),
+            (PeriodKind::Year, "2017-01-01", Some("2018-01-01")),
+            (PeriodKind::Year, "2017-04-01", None),
+        ] {
+            let period = Period::new(kind, date(start));
+            assert_eq!(period.ok().map(Period::end), end.map(date), "{kind:?} {start}");
+        }
+    }
+
+    #[test]
+    fn midnight_that_daylight_saving_skips_is_the_first_instant_after_it() {
+        // São Paulo moved its clocks from 00:00 to 01:00 on 2018-11-04.
+        let start = Timestamp::start_of(date("2018-11-04"), chrono_tz::America::Sao_Paulo);
+        assert_eq!(start.to_string(), "2018-11-04T03:00:00.000000Z");
+    }
+
+    #[test]
+    fn instants_are_cut_to_microseconds_and_bounded() {
+        let at = Timestamp::parse("2026-11-23T10:00:00.123456789+08:00").expect("an instant");
+        assert_eq!(at.to_string(), "2026-11-23T02:00:00.123456Z");
+        for bad in
+            ["", "2026-11-23", "2026-13-01T00:00:00Z", "2026-02-30T00:00:00Z", "9999-01-01T00:00:00Z", "NaN"]
+        {
+            assert!(Timestamp::parse(bad).is_err(), "{bad}");
+        }
+        for bad in ["2026-02-30", "26-1-1", "2026-1-1", "0000-00-00", "99999-01-01"] {
+            assert!(parse_date(bad).is_err(), "{bad}");
+        }
+    }
+}

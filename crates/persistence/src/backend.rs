@@ -1,0 +1,209 @@
+//! The only file that knows which of the two databases it talks to.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use evenhand_domain::error::{Error, Result};
+use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+};
+
+use crate::error::database_error;
+
+/// How long a SQLite writer waits for another process (an import beside a server) to finish.
+const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Connections for reads on SQLite; writes have one of their own, so that they queue in fair order.
+const SQLITE_READERS: u32 = 4;
+/// A statement that PostgreSQL may wait for a lock.
+const POSTGRES_LOCK_TIMEOUT_MS: u32 = 2_000;
+/// Names of the advisory locks on PostgreSQL; any constants that nothing else on the server uses.
+const MIGRATION_LOCK: i64 = 0x45_76_65_6e_68_61_6e_01;
+const SEQUENCER_LOCK: i64 = 0x45_76_65_6e_68_61_6e_02;
+
+/// How to reach the database.
+#[derive(Clone, Debug)]
+pub struct StoreOptions {
+    /// `sqlite://PATH` or `postgres://…`.
+    pub url: String,
+    /// Connections to PostgreSQL.
+    pub max_connections: u32,
+    /// Longest wait for a connection.
+    pub acquire_timeout: Duration,
+    /// Longest run of one statement (PostgreSQL).
+    pub statement_timeout: Duration,
+}
+
+impl StoreOptions {
+    /// The defaults for `url`.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            max_connections: 10,
+            acquire_timeout: Duration::from_secs(2),
+            statement_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+tokio::task_local! {
+    static STATEMENTS: Cell<u32>;
+}
+
+/// Runs `future` and counts the SQL statements that it sends from its own task.
+pub async fn count_statements<F: Future>(future: F) -> (F::Output, u32) {
+    STATEMENTS
+        .scope(Cell::new(0), async move {
+            let output = future.await;
+            (output, STATEMENTS.with(Cell::get))
+        })
+        .await
+}
+
+/// The connections of a [`crate::Store`].
+#[derive(Clone, Debug)]
+pub(crate) struct Backend {
+    write: DatabaseConnection,
+    read: DatabaseConnection,
+}
+
+impl Backend {
+    pub(crate) async fn connect(options: &StoreOptions) -> Result<Self> {
+        if options.url.starts_with("sqlite:") {
+            let write = connect(sqlite(options, 1, false)).await?;
+            let read = connect(sqlite(options, SQLITE_READERS, true)).await?;
+            Ok(Self { write, read })
+        } else if options.url.starts_with("postgres://") || options.url.starts_with("postgresql://") {
+            let pool = connect(postgres(options)).await?;
+            Ok(Self { write: pool.clone(), read: pool })
+        } else {
+            Err(Error::Internal("the database URL must begin with sqlite:// or postgres://".into()))
+        }
+    }
+
+    /// Connections for reads outside a write transaction.
+    pub(crate) fn read(&self) -> &DatabaseConnection {
+        &self.read
+    }
+
+    /// The pool that writes; for single statements of technical tables that need no transaction.
+    pub(crate) fn write(&self) -> &DatabaseConnection {
+        &self.write
+    }
+
+    pub(crate) fn is_sqlite(&self) -> bool {
+        self.write.get_database_backend() == DbBackend::Sqlite
+    }
+
+    /// The only `BEGIN`. On SQLite it takes the write lock at once: a later upgrade could fail.
+    pub(crate) async fn begin(&self) -> Result<DatabaseTransaction> {
+        let options = TransactionOptions {
+            sqlite_transaction_mode: self.is_sqlite().then_some(SqliteTransactionMode::Immediate),
+            ..Default::default()
+        };
+        self.write.begin_with_options(options).await.map_err(database_error)
+    }
+
+    /// Runs all pending migrations; safe when several processes start at once.
+    pub(crate) async fn migrate(&self) -> Result<()> {
+        use evenhand_migrations::Migrator;
+        use sea_orm_migration::MigratorTrait;
+        let lock = self.begin().await?;
+        if self.is_sqlite() {
+            // The write lock of this transaction is the migration lock, so the migrations run inside it.
+            Migrator::up(&lock, None).await.map_err(database_error)?;
+        } else {
+            lock.execute_raw(postgres_statement(format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")))
+                .await
+                .map_err(database_error)?;
+            Migrator::up(&self.write, None).await.map_err(database_error)?;
+        }
+        lock.commit().await.map_err(database_error)
+    }
+
+    /// Names of the migrations that are still to run.
+    pub(crate) async fn pending_migrations(&self) -> Result<Vec<String>> {
+        use evenhand_migrations::Migrator;
+        use sea_orm_migration::MigratorTrait;
+        let pending = Migrator::get_pending_migrations(&self.write).await.map_err(database_error)?;
+        Ok(pending.iter().map(|migration| migration.name().to_owned()).collect())
+    }
+
+    /// True when no table of ours exists yet.
+    pub(crate) async fn is_empty(&self) -> Result<bool> {
+        let pending = self.pending_migrations().await?;
+        use sea_orm_migration::MigratorTrait;
+        Ok(pending.len() == evenhand_migrations::Migrator::migrations().len())
+    }
+
+    /// Tries to become the one sequencer until `tx` ends. SQLite has one writer anyway.
+    pub(crate) async fn try_sequencer_lock(&self, tx: &DatabaseTransaction) -> Result<bool> {
+        if self.is_sqlite() {
+            return Ok(true);
+        }
+        let row = tx
+            .query_one_raw(postgres_statement(format!(
+                "SELECT pg_try_advisory_xact_lock({SEQUENCER_LOCK}) AS held"
+            )))
+            .await
+            .map_err(database_error)?;
+        row.map_or(Ok(false), |row| row.try_get("", "held").map_err(database_error))
+    }
+
+    pub(crate) async fn close(self) -> Result<()> {
+        self.write.close().await.map_err(database_error)?;
+        self.read.close().await.map_err(database_error)
+    }
+}
+
+fn postgres_statement(sql: String) -> Statement {
+    Statement::from_string(DbBackend::Postgres, sql)
+}
+
+async fn connect(options: ConnectOptions) -> Result<DatabaseConnection> {
+    let mut connection = Database::connect(options).await.map_err(database_error)?;
+    connection.set_metric_callback(|_| {
+        // Outside `count_statements` there is nothing to count into, which is the usual case.
+        let _ = STATEMENTS.try_with(|statements| statements.set(statements.get() + 1));
+    });
+    Ok(connection)
+}
+
+fn sqlite(options: &StoreOptions, connections: u32, read_only: bool) -> ConnectOptions {
+    let mut connect = ConnectOptions::new(&options.url);
+    connect
+        .max_connections(connections)
+        .min_connections(connections)
+        .acquire_timeout(options.acquire_timeout.max(SQLITE_BUSY_TIMEOUT))
+        .test_before_acquire(false)
+        .sqlx_logging(false)
+        .map_sqlx_sqlite_opts(move |sqlite| {
+            let sqlite = sqlite
+                .create_if_missing(!read_only)
+                .journal_mode(SqliteJournalMode::Wal)
+                .synchronous(SqliteSynchronous::Full)
+                .foreign_keys(true)
+                .busy_timeout(SQLITE_BUSY_TIMEOUT)
+                .statement_cache_capacity(500);
+            if read_only { sqlite.pragma("query_only", "ON") } else { sqlite }
+        });
+    connect
+}
+
+fn postgres(options: &StoreOptions) -> ConnectOptions {
+    let mut connect = ConnectOptions::new(&options.url);
+    connect
+        .max_connections(options.max_connections)
+        .acquire_timeout(options.acquire_timeout)
+        .statement_timeout(options.statement_timeout)
+        .test_before_acquire_if_idle_for(Duration::from_secs(5))
+        .set_application_name("evenhand")
+        .sqlx_logging(false)
+        .map_sqlx_postgres_opts(|postgres| {
+            postgres
+                .options([("lock_timeout", POSTGRES_LOCK_TIMEOUT_MS.to_string())])
+                .statement_cache_capacity(500)
+        });
+    connect
+}

@@ -1,0 +1,31 @@
+//! The only room that speaks SQL. Its public API speaks domain types only.
+//!
+//! - [`Store`] owns the connections. Nothing outside can reach one.
+//! - [`Tx`] is a write transaction: reads through [`Tx::read`], writes only through [`Tx::save`], which takes
+//!   a [`Change`] and so writes row, event and jobs together.
+//! - [`Reader`] reads what its grant may see. Every slice starts its queries with the rows visible to the
+//!   grant; a method that must see more has `unscoped` in its name.
+//!
+//! What is deliberately absent: repository traits, entities in public signatures, transactions that others
+//! open, clocks.
+
+mod backend;
+mod error;
+mod events;
+mod ids;
+mod jobs;
+mod organizations;
+mod page;
+mod row;
+mod scope;
+mod sessions;
+mod store;
+mod teams;
+mod users;
+
+pub use backend::{StoreOptions, count_statements};
+pub use events::{AuditFault, AuditReport, EventFilter, EventRecord};
+pub use ids::IdSource;
+pub use jobs::ClaimedJob;
+pub use sessions::{Candidate, RefreshToken, SigningKey};
+pub use store::{Reader, Store, Tx};

@@ -1,0 +1,93 @@
+//! Scopes as SQL: whose rows a grant reaches.
+
+use chrono::NaiveDate;
+use evenhand_domain::access::{Permission, Scope};
+use evenhand_domain::error::{Error, Result};
+use evenhand_domain::id::EntityId;
+use sea_orm::sea_query::{
+    Alias, Expr, ExprTrait, IntoColumnRef, JoinType, Query, SelectStatement, SimpleExpr,
+};
+use uuid::Uuid;
+
+use crate::store::Reader;
+use crate::{teams, users};
+
+/// The people whose rows are in reach.
+pub(crate) enum People {
+    /// Everybody in the organisation.
+    All,
+    /// One person.
+    Only(Uuid),
+    /// The person and everybody in the teams that they lead today.
+    Team { org: Uuid, user: Uuid, today: NaiveDate },
+}
+
+impl Reader<'_> {
+    /// The people in reach for a slice (see [`Reader::scope`]).
+    pub(crate) fn people(&self, slice: &[Permission]) -> Result<People> {
+        let user = || self.grant().user().map(EntityId::uuid).ok_or(Error::Forbidden);
+        Ok(match self.scope(slice)? {
+            Scope::Organization => People::All,
+            Scope::Own => People::Only(user()?),
+            Scope::Team => {
+                People::Team { org: self.org()?, user: user()?, today: self.grant().today(self.now()) }
+            }
+        })
+    }
+}
+
+impl People {
+    /// The condition that `column` names one of them; `None` where there is nothing to restrict.
+    pub(crate) fn include(&self, column: impl IntoColumnRef + Copy) -> Option<SimpleExpr> {
+        match self {
+            Self::All => None,
+            Self::Only(user) => Some(Expr::col(column).eq(*user)),
+            Self::Team { org, user, today } => Some(
+                Expr::col(column)
+                    .eq(*user)
+                    .or(Expr::col(column).in_subquery(led_people(*org, *user, *today))),
+            ),
+        }
+    }
+}
+
+/// Everybody who is, on `today`, a member of a team that `user` leads on `today`, sub-teams included.
+fn led_people(org: Uuid, user: Uuid, today: NaiveDate) -> SelectStatement {
+    use teams::closure;
+    use users::membership::Column as M;
+    let (led, closed) = (Alias::new("led"), Alias::new("closed"));
+    let lasts = |table: &Alias| {
+        Expr::col((table.clone(), M::ValidFrom)).lte(today).and(
+            Expr::col((table.clone(), M::ValidTo))
+                .is_null()
+                .or(Expr::col((table.clone(), M::ValidTo)).gt(today)),
+        )
+    };
+    let member = Alias::new("member");
+    Query::select()
+        .column((member.clone(), M::UserId))
+        .from_as(users::membership::Entity, member.clone())
+        .join_as(
+            JoinType::InnerJoin,
+            closure::Entity,
+            closed.clone(),
+            Expr::col((closed.clone(), closure::Column::OrgId)).eq(org).and(
+                Expr::col((closed.clone(), closure::Column::DescendantId))
+                    .equals((member.clone(), M::TeamId)),
+            ),
+        )
+        .join_as(
+            JoinType::InnerJoin,
+            users::membership::Entity,
+            led.clone(),
+            Expr::col((led.clone(), M::OrgId))
+                .eq(org)
+                .and(Expr::col((led.clone(), M::TeamId)).equals((closed, closure::Column::AncestorId))),
+        )
+        .and_where(Expr::col((member.clone(), M::OrgId)).eq(org))
+        .and_where(Expr::col((led.clone(), M::UserId)).eq(user))
+        .and_where(Expr::col((led.clone(), M::Role)).eq("LEAD"))
+        .and_where(lasts(&led))
+        .and_where(lasts(&member))
+        .to_owned()
+}

@@ -1,0 +1,668 @@
+//! Rows of sessions, invitations, credentials, refresh tokens, signing keys and throttles.
+//!
+//! Much of this happens before anybody is signed in, hence the many `unscoped_`: each looks for exactly one
+//! row by a secret, or by an e-mail address together with a password that is still to be checked.
+
+use chrono::Duration;
+use evenhand_domain::access::{Permission, Principal, Role};
+use evenhand_domain::change::Version;
+use evenhand_domain::error::{Error, Result};
+use evenhand_domain::id::{EntityId, InvitationId, OrganizationId, SessionId, UserId};
+use evenhand_domain::organizations::parse_time_zone;
+use evenhand_domain::sessions::{EndReason, Invitation, Session};
+use evenhand_domain::text::fold;
+use evenhand_domain::time::Timestamp;
+use evenhand_domain::users::UserStatus;
+use sea_orm::sea_query::{Alias, CaseStatement, Expr, ExprTrait, OnConflict, Query};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, IntoActiveModel,
+    QueryFilter, QuerySelect,
+};
+use uuid::Uuid;
+
+use crate::error::{bad_row, database_error};
+use crate::row;
+use crate::store::{Reader, Store, Stored, Tx};
+use crate::users;
+
+/// Most accounts with one e-mail address that a sign-in looks at.
+const CANDIDATES_MAX: u64 = 20;
+
+macro_rules! entity {
+    ($module:ident, $table:literal, { $($(#[$meta:meta])* $field:ident: $type:ty,)* }) => {
+        mod $module {
+            use sea_orm::entity::prelude::*;
+
+            #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+            #[sea_orm(table_name = $table)]
+            pub struct Model { $($(#[$meta])* pub $field: $type,)* }
+
+            #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+            pub enum Relation {}
+            impl ActiveModelBehavior for ActiveModel {}
+        }
+    };
+}
+
+entity!(session, "sessions", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    org_id: Uuid,
+    #[sea_orm(primary_key, auto_increment = false)]
+    id: Uuid,
+    version: i32,
+    user_id: Uuid,
+    created_at: DateTimeUtc,
+    expires_at: DateTimeUtc,
+    ended_at: Option<DateTimeUtc>,
+    ended_reason: Option<String>,
+});
+entity!(invitation, "invitations", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    org_id: Uuid,
+    #[sea_orm(primary_key, auto_increment = false)]
+    id: Uuid,
+    version: i32,
+    user_id: Uuid,
+    token_hash: String,
+    created_by: Option<Uuid>,
+    created_at: DateTimeUtc,
+    expires_at: DateTimeUtc,
+    accepted_at: Option<DateTimeUtc>,
+});
+entity!(credential, "credentials", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    org_id: Uuid,
+    #[sea_orm(primary_key, auto_increment = false)]
+    user_id: Uuid,
+    password_hash: String,
+    changed_at: DateTimeUtc,
+});
+entity!(refresh_token, "refresh_tokens", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    token_hash: String,
+    org_id: Uuid,
+    session_id: Uuid,
+    issued_at: DateTimeUtc,
+    expires_at: DateTimeUtc,
+    spent_at: Option<DateTimeUtc>,
+    child_hash: Option<String>,
+});
+entity!(signing_key, "signing_keys", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    id: String,
+    public_key: String,
+    sealed_private_key: String,
+    created_at: DateTimeUtc,
+    active_from: DateTimeUtc,
+    retired_at: Option<DateTimeUtc>,
+});
+entity!(throttle, "throttles", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    bucket: String,
+    window_start: DateTimeUtc,
+    attempts: i32,
+});
+
+/// An account that a sign-in with an e-mail address may mean.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// The organisation.
+    pub organization: OrganizationId,
+    /// Its folded name.
+    pub organization_key: String,
+    /// The person.
+    pub user: UserId,
+    /// Whether they can sign in.
+    pub status: UserStatus,
+    /// Hash of the password, if one is set.
+    pub password_hash: Option<String>,
+}
+
+/// A refresh token, by its hash.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RefreshToken {
+    /// Hash of the token.
+    pub hash: String,
+    /// The organisation.
+    pub organization: OrganizationId,
+    /// The session that it belongs to.
+    pub session: SessionId,
+    /// When it was issued.
+    pub issued_at: Timestamp,
+    /// First instant at which it no longer works.
+    pub expires_at: Timestamp,
+    /// When it was exchanged.
+    pub spent_at: Option<Timestamp>,
+    /// Hash of the token that it was exchanged for.
+    pub child_hash: Option<String>,
+}
+
+/// A key that signs access tokens.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SigningKey {
+    /// Key id, as in the token's header.
+    pub id: String,
+    /// Public key, base64url.
+    pub public_key: String,
+    /// Private key, encrypted with the instance's secret.
+    pub sealed_private_key: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it starts to sign; it is published before.
+    pub active_from: Timestamp,
+    /// When it stops to verify.
+    pub retired_at: Option<Timestamp>,
+}
+
+fn restore_session(row: session::Model) -> Result<Session> {
+    let ended = match (row.ended_at, row.ended_reason.as_deref()) {
+        (None, _) => None,
+        (Some(at), reason) => {
+            let reason = reason
+                .and_then(EndReason::parse)
+                .ok_or_else(|| bad_row("sessions", row.id, "unknown reason"))?;
+            Some((Timestamp::new(at), reason))
+        }
+    };
+    Ok(Session {
+        id: SessionId::from_uuid(row.id),
+        version: row.version,
+        user_id: UserId::from_uuid(row.user_id),
+        created_at: Timestamp::new(row.created_at),
+        expires_at: Timestamp::new(row.expires_at),
+        ended,
+    })
+}
+
+fn session_row(org_id: Uuid, session: &Session) -> session::Model {
+    session::Model {
+        org_id,
+        id: session.id.uuid(),
+        version: session.version,
+        user_id: session.user_id.uuid(),
+        created_at: session.created_at.utc(),
+        expires_at: session.expires_at.utc(),
+        ended_at: session.ended.map(|(at, _)| at.utc()),
+        ended_reason: session.ended.map(|(_, reason)| reason.as_str().to_owned()),
+    }
+}
+
+impl Stored for Session {
+    async fn insert(&self, tx: &Tx) -> Result<()> {
+        row::insert::<session::Entity>(&tx.db, session_row(tx.org()?, self)).await
+    }
+
+    async fn update(&self, tx: &Tx, expected: Version) -> Result<()> {
+        let org = tx.org()?;
+        let columns = [session::Column::OrgId, session::Column::Id, session::Column::Version];
+        row::update::<session::Entity>(
+            &tx.db,
+            session_row(org, self),
+            columns,
+            (org, self.id.uuid(), expected),
+        )
+        .await
+    }
+}
+
+fn restore_invitation(row: invitation::Model) -> Invitation {
+    Invitation {
+        id: InvitationId::from_uuid(row.id),
+        version: row.version,
+        user_id: UserId::from_uuid(row.user_id),
+        token_hash: row.token_hash,
+        created_by: row.created_by.map(UserId::from_uuid),
+        created_at: Timestamp::new(row.created_at),
+        expires_at: Timestamp::new(row.expires_at),
+        accepted_at: row.accepted_at.map(Timestamp::new),
+    }
+}
+
+fn invitation_row(org_id: Uuid, invitation: &Invitation) -> invitation::Model {
+    invitation::Model {
+        org_id,
+        id: invitation.id.uuid(),
+        version: invitation.version,
+        user_id: invitation.user_id.uuid(),
+        token_hash: invitation.token_hash.clone(),
+        created_by: invitation.created_by.map(EntityId::uuid),
+        created_at: invitation.created_at.utc(),
+        expires_at: invitation.expires_at.utc(),
+        accepted_at: invitation.accepted_at.map(Timestamp::utc),
+    }
+}
+
+impl Stored for Invitation {
+    async fn insert(&self, tx: &Tx) -> Result<()> {
+        row::insert::<invitation::Entity>(&tx.db, invitation_row(tx.org()?, self)).await
+    }
+
+    async fn update(&self, tx: &Tx, expected: Version) -> Result<()> {
+        let org = tx.org()?;
+        let columns = [invitation::Column::OrgId, invitation::Column::Id, invitation::Column::Version];
+        row::update::<invitation::Entity>(
+            &tx.db,
+            invitation_row(org, self),
+            columns,
+            (org, self.id.uuid(), expected),
+        )
+        .await
+    }
+}
+
+#[derive(FromQueryResult)]
+struct PrincipalRow {
+    user_id: Uuid,
+    role: String,
+    time_zone: String,
+}
+
+#[derive(FromQueryResult)]
+struct CandidateRow {
+    org_id: Uuid,
+    name_key: String,
+    user_id: Uuid,
+    status: String,
+    password_hash: Option<String>,
+}
+
+impl Store {
+    /// The person behind a live session, as they are now. Unscoped: this is how a caller becomes known.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn unscoped_principal(
+        &self,
+        organization: OrganizationId,
+        session: SessionId,
+        now: Timestamp,
+    ) -> Result<Option<Principal>> {
+        let (s, u, o) = (Alias::new("s"), Alias::new("u"), Alias::new("o"));
+        let statement = Query::select()
+            .column((s.clone(), session::Column::UserId))
+            .column((u.clone(), users::Column::Role))
+            .column((o.clone(), Alias::new("time_zone")))
+            .from_as(session::Entity, s.clone())
+            .join_as(
+                sea_orm::JoinType::InnerJoin,
+                users::Entity,
+                u.clone(),
+                Expr::col((u.clone(), users::Column::OrgId)).equals((s.clone(), session::Column::OrgId)).and(
+                    Expr::col((u.clone(), users::Column::Id)).equals((s.clone(), session::Column::UserId)),
+                ),
+            )
+            .join_as(
+                sea_orm::JoinType::InnerJoin,
+                Alias::new("organizations"),
+                o.clone(),
+                Expr::col((o, Alias::new("id"))).equals((s.clone(), session::Column::OrgId)),
+            )
+            .and_where(Expr::col((s.clone(), session::Column::OrgId)).eq(organization.uuid()))
+            .and_where(Expr::col((s.clone(), session::Column::Id)).eq(session.uuid()))
+            .and_where(Expr::col((s.clone(), session::Column::EndedAt)).is_null())
+            .and_where(Expr::col((s, session::Column::ExpiresAt)).gt(now.utc()))
+            .and_where(Expr::col((u, users::Column::Status)).eq(UserStatus::Active.as_str()))
+            .to_owned();
+        let row = self.backend.read().query_one(&statement).await.map_err(database_error)?;
+        let Some(row) = row else { return Ok(None) };
+        let row = PrincipalRow::from_query_result(&row, "").map_err(database_error)?;
+        Ok(Some(Principal {
+            organization,
+            user: UserId::from_uuid(row.user_id),
+            session,
+            role: users::parse_role("users", row.user_id, &row.role)?,
+            zone: parse_time_zone(&row.time_zone)
+                .map_err(|problem| bad_row("organizations", organization, &problem.message))?,
+        }))
+    }
+
+    /// The accounts with an e-mail address. Unscoped: a sign-in does not know its organisation yet.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn unscoped_candidates(&self, email: &str) -> Result<Vec<Candidate>> {
+        let (u, o, c) = (Alias::new("u"), Alias::new("o"), Alias::new("c"));
+        let statement = Query::select()
+            .column((u.clone(), users::Column::OrgId))
+            .column((o.clone(), Alias::new("name_key")))
+            .expr_as(Expr::col((u.clone(), users::Column::Id)), Alias::new("user_id"))
+            .column((u.clone(), users::Column::Status))
+            .column((c.clone(), credential::Column::PasswordHash))
+            .from_as(users::Entity, u.clone())
+            .join_as(
+                sea_orm::JoinType::InnerJoin,
+                Alias::new("organizations"),
+                o.clone(),
+                Expr::col((o, Alias::new("id"))).equals((u.clone(), users::Column::OrgId)),
+            )
+            .join_as(
+                sea_orm::JoinType::LeftJoin,
+                credential::Entity,
+                c.clone(),
+                Expr::col((c.clone(), credential::Column::OrgId))
+                    .equals((u.clone(), users::Column::OrgId))
+                    .and(Expr::col((c, credential::Column::UserId)).equals((u.clone(), users::Column::Id))),
+            )
+            .and_where(Expr::col((u, users::Column::EmailKey)).eq(fold(email)))
+            .limit(CANDIDATES_MAX)
+            .to_owned();
+        let rows = self.backend.read().query_all(&statement).await.map_err(database_error)?;
+        rows.iter()
+            .map(|row| {
+                let row = CandidateRow::from_query_result(row, "").map_err(database_error)?;
+                Ok(Candidate {
+                    organization: OrganizationId::from_uuid(row.org_id),
+                    organization_key: row.name_key,
+                    user: UserId::from_uuid(row.user_id),
+                    status: UserStatus::parse(&row.status)
+                        .ok_or_else(|| bad_row("users", row.user_id, "unknown status"))?,
+                    password_hash: row.password_hash,
+                })
+            })
+            .collect()
+    }
+
+    /// The hash of a person's password. Unscoped: callers pass the id of the person who asks.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn unscoped_password_hash(
+        &self,
+        organization: OrganizationId,
+        user: UserId,
+    ) -> Result<Option<String>> {
+        let row = credential::Entity::find_by_id((organization.uuid(), user.uuid()))
+            .one(self.backend.read())
+            .await
+            .map_err(database_error)?;
+        Ok(row.map(|row| row.password_hash))
+    }
+
+    /// The open invitation with this token hash, and its organisation. Unscoped: the token is the proof.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn unscoped_invitation(
+        &self,
+        token_hash: &str,
+    ) -> Result<Option<(OrganizationId, Invitation)>> {
+        let row = invitation::Entity::find()
+            .filter(invitation::Column::TokenHash.eq(token_hash))
+            .one(self.backend.read())
+            .await
+            .map_err(database_error)?;
+        Ok(row.map(|row| (OrganizationId::from_uuid(row.org_id), restore_invitation(row))))
+    }
+
+    /// The refresh token with this hash. Unscoped: the token is the proof.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn unscoped_refresh_token(&self, hash: &str) -> Result<Option<RefreshToken>> {
+        let row = refresh_token::Entity::find_by_id(hash)
+            .one(self.backend.write())
+            .await
+            .map_err(database_error)?;
+        Ok(row.map(restore_refresh_token))
+    }
+
+    /// The keys that sign or verify access tokens, newest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn signing_keys(&self) -> Result<Vec<SigningKey>> {
+        use sea_orm::QueryOrder;
+        let rows = signing_key::Entity::find()
+            .order_by_desc(signing_key::Column::ActiveFrom)
+            .order_by_desc(signing_key::Column::Id)
+            .all(self.backend.read())
+            .await
+            .map_err(database_error)?;
+        Ok(rows
+            .into_iter()
+            .map(|row| SigningKey {
+                id: row.id,
+                public_key: row.public_key,
+                sealed_private_key: row.sealed_private_key,
+                created_at: Timestamp::new(row.created_at),
+                active_from: Timestamp::new(row.active_from),
+                retired_at: row.retired_at.map(Timestamp::new),
+            })
+            .collect())
+    }
+
+    /// Adds a signing key and lets the older ones retire at `others_retire_at`. Keys are technical state of
+    /// the installation, not of an organisation, so there is no event.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn add_signing_key(&self, key: &SigningKey, others_retire_at: Timestamp) -> Result<()> {
+        let tx = self.backend.begin().await?;
+        signing_key::Entity::update_many()
+            .col_expr(signing_key::Column::RetiredAt, Expr::value(others_retire_at.utc()))
+            .filter(signing_key::Column::RetiredAt.is_null())
+            .exec(&tx)
+            .await
+            .map_err(database_error)?;
+        let row = signing_key::Model {
+            id: key.id.clone(),
+            public_key: key.public_key.clone(),
+            sealed_private_key: key.sealed_private_key.clone(),
+            created_at: key.created_at.utc(),
+            active_from: key.active_from.utc(),
+            retired_at: None,
+        };
+        row::insert::<signing_key::Entity>(&tx, row).await?;
+        tx.commit().await.map_err(database_error)
+    }
+
+    /// Counts an attempt in `bucket` and answers how many there were in the running window of `length`, and
+    /// when the window ends. Shared by all nodes; a counter, so there is no event.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn count_attempt(
+        &self,
+        bucket: &str,
+        length: Duration,
+        now: Timestamp,
+    ) -> Result<(i32, Timestamp)> {
+        use throttle::Column as T;
+        let expired = || Expr::col((throttle::Entity, T::WindowStart)).lte(now.plus(-length).utc());
+        let statement = Query::insert()
+            .into_table(throttle::Entity)
+            .columns([T::Bucket, T::WindowStart, T::Attempts])
+            .values_panic([bucket.into(), now.utc().into(), 1.into()])
+            .on_conflict(
+                OnConflict::column(T::Bucket)
+                    .value(
+                        T::Attempts,
+                        CaseStatement::new()
+                            .case(expired(), 1)
+                            .finally(Expr::col((throttle::Entity, T::Attempts)).add(1)),
+                    )
+                    .value(
+                        T::WindowStart,
+                        CaseStatement::new()
+                            .case(expired(), now.utc())
+                            .finally(Expr::col((throttle::Entity, T::WindowStart))),
+                    )
+                    .to_owned(),
+            )
+            .returning_all()
+            .to_owned();
+        let row = self.backend.write().query_one(&statement).await.map_err(database_error)?;
+        let row = row.ok_or_else(|| Error::Internal("an upsert returned no row".into()))?;
+        let row = throttle::Model::from_query_result(&row, "").map_err(database_error)?;
+        Ok((row.attempts, Timestamp::new(row.window_start).plus(length)))
+    }
+
+    /// Forgets the attempts in `bucket`.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn clear_attempts(&self, bucket: &str) -> Result<()> {
+        throttle::Entity::delete_by_id(bucket)
+            .exec(self.backend.write())
+            .await
+            .map_err(database_error)
+            .map(drop)
+    }
+}
+
+fn restore_refresh_token(row: refresh_token::Model) -> RefreshToken {
+    RefreshToken {
+        hash: row.token_hash,
+        organization: OrganizationId::from_uuid(row.org_id),
+        session: SessionId::from_uuid(row.session_id),
+        issued_at: Timestamp::new(row.issued_at),
+        expires_at: Timestamp::new(row.expires_at),
+        spent_at: row.spent_at.map(Timestamp::new),
+        child_hash: row.child_hash,
+    }
+}
+
+impl Reader<'_> {
+    /// A session of the caller's organisation. Unscoped within it: callers pass an id that a token proved.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn unscoped_session(&self, id: SessionId) -> Result<Session> {
+        let row = session::Entity::find_by_id((self.org()?, id.uuid()))
+            .one(&self.db)
+            .await
+            .map_err(database_error)?;
+        row.map_or(Err(Error::NotFound), restore_session)
+    }
+
+    /// The sessions of `user` that have not ended.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn unscoped_open_sessions(&self, user: UserId) -> Result<Vec<Session>> {
+        let rows = session::Entity::find()
+            .filter(session::Column::OrgId.eq(self.org()?))
+            .filter(session::Column::UserId.eq(user.uuid()))
+            .filter(session::Column::EndedAt.is_null())
+            .filter(session::Column::ExpiresAt.gt(self.now().utc()))
+            .all(&self.db)
+            .await
+            .map_err(database_error)?;
+        rows.into_iter().map(restore_session).collect()
+    }
+
+    /// An invitation.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn invitation(&self, id: InvitationId) -> Result<Invitation> {
+        self.scope(&[Permission::ManageUsers])?;
+        let row = invitation::Entity::find_by_id((self.org()?, id.uuid()))
+            .one(&self.db)
+            .await
+            .map_err(database_error)?;
+        row.map(restore_invitation).ok_or(Error::NotFound)
+    }
+
+    /// The invitations of `user` that can still be used.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn open_invitations(&self, user: UserId) -> Result<Vec<Invitation>> {
+        self.scope(&[Permission::ManageUsers])?;
+        let rows = invitation::Entity::find()
+            .filter(invitation::Column::OrgId.eq(self.org()?))
+            .filter(invitation::Column::UserId.eq(user.uuid()))
+            .filter(invitation::Column::AcceptedAt.is_null())
+            .filter(invitation::Column::ExpiresAt.gt(self.now().utc()))
+            .all(&self.db)
+            .await
+            .map_err(database_error)?;
+        Ok(rows.into_iter().map(restore_invitation).collect())
+    }
+}
+
+impl Tx {
+    /// Sets the hash of a person's password. The event is that of the change which the same transaction saves
+    /// (activation or password change); the hash itself belongs in no log.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn set_password_hash(&self, user: UserId, hash: &str) -> Result<()> {
+        use credential::Column as C;
+        let row = credential::Model {
+            org_id: self.org()?,
+            user_id: user.uuid(),
+            password_hash: hash.to_owned(),
+            changed_at: self.now().utc(),
+        };
+        credential::Entity::insert(row.into_active_model().reset_all())
+            .on_conflict(
+                OnConflict::columns([C::OrgId, C::UserId])
+                    .update_columns([C::PasswordHash, C::ChangedAt])
+                    .to_owned(),
+            )
+            .exec_without_returning(&self.db)
+            .await
+            .map_err(database_error)
+            .map(drop)
+    }
+
+    /// Issues a refresh token. Tokens are the technical state of a session, whose events tell its story.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn add_refresh_token(&self, token: &RefreshToken) -> Result<()> {
+        let row = refresh_token::Model {
+            token_hash: token.hash.clone(),
+            org_id: token.organization.uuid(),
+            session_id: token.session.uuid(),
+            issued_at: token.issued_at.utc(),
+            expires_at: token.expires_at.utc(),
+            spent_at: token.spent_at.map(Timestamp::utc),
+            child_hash: token.child_hash.clone(),
+        };
+        row::insert::<refresh_token::Entity>(&self.db, row).await
+    }
+
+    /// Marks a token as exchanged for `child_hash`; false when another request was faster.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn spend_refresh_token(&self, hash: &str, child_hash: &str) -> Result<bool> {
+        let spent = refresh_token::Entity::update_many()
+            .col_expr(refresh_token::Column::SpentAt, Expr::value(self.now().utc()))
+            .col_expr(refresh_token::Column::ChildHash, Expr::value(child_hash))
+            .filter(refresh_token::Column::TokenHash.eq(hash))
+            .filter(refresh_token::Column::SpentAt.is_null())
+            .exec(&self.db)
+            .await
+            .map_err(database_error)?;
+        Ok(spent.rows_affected == 1)
+    }
+
+    /// The refresh token with this hash, inside this transaction.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn unscoped_refresh_token(&self, hash: &str) -> Result<Option<RefreshToken>> {
+        let row = refresh_token::Entity::find_by_id(hash).one(&self.db).await.map_err(database_error)?;
+        Ok(row.map(restore_refresh_token))
+    }
+
+    /// The role of an active user of `organization`, for a transaction that is about to become that person.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no such active user.
+    pub async fn unscoped_active_role(&self, organization: OrganizationId, user: UserId) -> Result<Role> {
+        let row = users::Entity::find_by_id((organization.uuid(), user.uuid()))
+            .filter(users::Column::Status.eq(UserStatus::Active.as_str()))
+            .select_only()
+            .column(users::Column::Role)
+            .into_tuple::<String>()
+            .one(&self.db)
+            .await
+            .map_err(database_error)?;
+        users::parse_role("users", user.uuid(), &row.ok_or(Error::NotFound)?)
+    }
+}

@@ -1,0 +1,4 @@
+//! Room.
+
+pub mod auth_secret;
+pub mod config;

@@ -1,0 +1,2 @@
+//! Evenhand.
+fn main() {}

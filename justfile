@@ -1,0 +1,13 @@
+# Shortcuts for `just`; every one of them is a plain command as well.
+
+# Everything that CI checks.
+check *steps:
+    tests/run {{steps}}
+
+# The server with sample data.
+demo:
+    cargo run --release -- demo
+
+# Rewrites the golden files from what the code does now; read the diff before committing it.
+accept:
+    EVENHAND_ACCEPT=1 tests/run test
