@@ -10,6 +10,9 @@ use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
 mod m20261101_000001_organizations;
 mod m20261101_000002_access;
 mod m20261101_000003_events;
+mod m20261101_000004_customers;
+mod m20261101_000005_deals;
+mod m20261101_000006_imports;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -22,6 +25,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261101_000001_organizations::Migration),
             Box::new(m20261101_000002_access::Migration),
             Box::new(m20261101_000003_events::Migration),
+            Box::new(m20261101_000004_customers::Migration),
+            Box::new(m20261101_000005_deals::Migration),
+            Box::new(m20261101_000006_imports::Migration),
         ]
     }
 }

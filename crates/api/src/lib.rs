@@ -1,1 +1,51 @@
-//! Room under construction.
+//! The GraphQL API over HTTP: thin. Inputs become commands and queries, answers become types; every rule lives
+//! below. This crate does not know the persistence crate, so a resolver cannot name a table.
+
+// The derive macros nest futures deeply in a schema of this size.
+#![recursion_limit = "512"]
+
+mod access;
+mod activities;
+mod changes;
+mod context;
+mod customers;
+mod deals;
+mod document;
+mod error;
+mod filters;
+mod http;
+mod ids;
+mod imports;
+mod loaders;
+mod node;
+mod page;
+mod patch;
+mod products;
+mod reconciliation;
+mod scalars;
+mod schema;
+mod teams;
+mod users;
+mod wire;
+
+use actix_web::web::{Data, ServiceConfig};
+use evenhand_app::App;
+
+pub use http::ApiSettings;
+pub use schema::sdl;
+
+/// The API, to be mounted on an actix application. Build it once and clone it for each worker thread.
+#[derive(Clone)]
+pub struct Api(Data<http::Edge>);
+
+impl Api {
+    /// The API of an application.
+    pub fn new(app: App, settings: ApiSettings) -> Self {
+        Self(Data::new(http::Edge { app, schema: schema::build(), settings }))
+    }
+
+    /// Mounts the routes.
+    pub fn configure(&self, config: &mut ServiceConfig) {
+        config.app_data(self.0.clone()).configure(http::routes);
+    }
+}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use evenhand_domain::access::{Actor, Permission};
 use evenhand_domain::error::{Error, Result};
-use evenhand_domain::id::OrganizationId;
+use evenhand_domain::id::{EntityId, OrganizationId};
 use evenhand_domain::time::{Clock, Timestamp};
 use evenhand_persistence::{Reader, Store, Tx};
 use tokio::sync::watch;
@@ -79,7 +79,12 @@ impl App {
     ///
     /// # Errors
     /// What the command decides, and [`Error::Unauthenticated`] or [`Error::Forbidden`] from the grant.
-    pub async fn execute<C: Command>(&self, actor: &Actor, request_id: &str, command: &C) -> Result<C::Output> {
+    pub async fn execute<C: Command>(
+        &self,
+        actor: &Actor,
+        request_id: &str,
+        command: &C,
+    ) -> Result<C::Output> {
         let span = tracing::info_span!("command", name = std::any::type_name::<C>(), request_id);
         async {
             let grant = actor.grant(C::PERMISSION)?;
@@ -115,6 +120,11 @@ impl App {
     /// The present instant.
     pub fn now(&self) -> Timestamp {
         self.inner.services.clock.now()
+    }
+
+    /// A new id, for requests and other things without a row.
+    pub fn new_id<I: EntityId>(&self) -> I {
+        self.store().new_id(self.now())
     }
 
     /// The actor for what the system itself does in an organisation: jobs, command line, demo.

@@ -4,11 +4,16 @@
 //! event and retry are decided there and nowhere else. This room knows no HTTP, no GraphQL and no SQL.
 
 pub mod access;
+pub mod activities;
+pub mod customers;
+pub mod deals;
 pub mod door;
 pub mod feed;
 pub mod imports;
 pub mod mail;
 pub mod passwords;
+pub mod products;
+pub mod reconciliation;
 pub mod secrets;
 pub mod teams;
 pub mod tokens;
@@ -16,3 +21,4 @@ pub mod users;
 pub mod worker;
 
 pub use door::{App, Command, Query, Services};
+pub use evenhand_persistence::count_statements;

@@ -2,7 +2,7 @@
 
 use evenhand_domain::access::Permission;
 use evenhand_domain::change::Version;
-use evenhand_domain::error::{Error, Reference, Result};
+use evenhand_domain::error::{Code, Error, Problem, Reference, Result};
 use evenhand_domain::filter::Filter;
 use evenhand_domain::id::{MembershipId, TeamId, UserId};
 use evenhand_domain::organizations::Organization;
@@ -18,6 +18,16 @@ use crate::door::{Command, Query};
 async fn load(tx: &Tx, id: UserId, version: Version) -> Result<User> {
     let user = tx.read().user(id).await?;
     if user.version == version { Ok(user) } else { Err(Error::Conflict) }
+}
+
+/// The person whom an input names in `field`, if `permission` lets the caller act for them.
+pub(crate) async fn in_reach(tx: &Tx, id: UserId, permission: Permission, field: &str) -> Result<User> {
+    let user = tx.read().user(id).await.referenced(field)?;
+    if tx.read().person_in_scope(id, &[permission]).await? {
+        return Ok(user);
+    }
+    let message = "You can do this for yourself and for people in the teams that you lead.";
+    Err(Problem::new(Code::NotPermitted, message).at(field).into())
 }
 
 /// Changes profile, role or status of a user.

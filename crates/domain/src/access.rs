@@ -5,10 +5,10 @@
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 
-use crate::change::wire_enum;
 use crate::error::{Error, Result};
 use crate::id::{OrganizationId, SessionId, UserId};
 use crate::time::Timestamp;
+use crate::wire::wire_enum;
 
 wire_enum! {
     /// What a person is in the organisation.
@@ -216,12 +216,17 @@ impl Grant {
         }
     }
 
+    /// The organisation's time zone; UTC for an anonymous grant.
+    pub fn zone(&self) -> Tz {
+        match self.actor {
+            Actor::User(Principal { zone, .. }) | Actor::System { zone, .. } => zone,
+            Actor::Anonymous => Tz::UTC,
+        }
+    }
+
     /// The organisation's calendar date at `now`; the UTC date for an anonymous grant.
     pub fn today(&self, now: Timestamp) -> NaiveDate {
-        match self.actor {
-            Actor::User(Principal { zone, .. }) | Actor::System { zone, .. } => now.date_in(zone),
-            Actor::Anonymous => now.date_in(Tz::UTC),
-        }
+        now.date_in(self.zone())
     }
 
     /// The same caller's grant for another permission, for reads that cross slices.

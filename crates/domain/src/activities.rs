@@ -5,12 +5,13 @@ use chrono::Duration;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::change::{Aggregate, Change, EventKind, SubjectType, Version, wire_enum};
+use crate::change::{Aggregate, Change, EventKind, SubjectType, Version};
 use crate::error::{Code, Problem, Problems, Result};
 use crate::filter::{OneOf, Range};
 use crate::id::{ActivityId, CustomerId, DealId, EntityId, UserId};
 use crate::text;
 use crate::time::Timestamp;
+use crate::wire::wire_enum;
 
 /// How far a caller's clock may run ahead of ours, in minutes.
 pub const CLOCK_SKEW_MINUTES_MAX: i64 = 5;
@@ -229,13 +230,6 @@ pub enum ActivityTerm {
     StartedAt(Range<Timestamp>),
     /// Whether the call was answered; missing for everything else.
     Connected(OneOf<bool>),
-}
-
-/// What activities can be sorted by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ActivitySort {
-    /// When they began.
-    StartedAt,
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::wire::wire_enum;
+
 /// Counts the changes of an object, from 1. Clients send back the version that they saw.
 pub type Version = i32;
 
@@ -129,31 +131,6 @@ pub enum JobRequest {
         import: crate::id::ImportId,
     },
 }
-
-/// Declares an enum whose names are the same on the wire, in the log and in the database.
-macro_rules! wire_enum {
-    ($(#[$meta:meta])* $type:ident { $($(#[$doc:meta])* $name:ident = $text:literal,)* }) => {
-        $(#[$meta])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum $type { $($(#[$doc])* $name,)* }
-
-        impl $type {
-            /// All values.
-            pub const ALL: &'static [$type] = &[$($type::$name,)*];
-            /// The name on the wire and in the database.
-            pub fn as_str(self) -> &'static str { match self { $($type::$name => $text,)* } }
-            /// Reads the name.
-            pub fn parse(text: &str) -> Option<Self> { match text { $($text => Some($type::$name),)* _ => None } }
-        }
-
-        impl serde::Serialize for $type {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(self.as_str())
-            }
-        }
-    };
-}
-pub(crate) use wire_enum;
 
 wire_enum! {
     /// The type of the object that an event is about.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::activities::Activity;
-use crate::change::{Aggregate, Change, EventKind, SubjectType, Version, wire_enum};
+use crate::change::{Aggregate, Change, EventKind, SubjectType, Version};
 use crate::error::{Code, Problem, Problems, Result};
 use crate::filter::{OneOf, Range, Text};
 use crate::id::{ActivityId, CustomerId, EntityId, StageChangeId, UserId};
@@ -15,6 +15,7 @@ use crate::patch::Patch;
 use crate::text;
 use crate::time::Timestamp;
 use crate::users::{User, UserStatus};
+use crate::wire::wire_enum;
 
 wire_enum! {
     /// What a customer is by law.
@@ -368,11 +369,7 @@ impl Customer {
     /// # Errors
     /// `USER_DEACTIVATED`, or `INVALID_TRANSITION` when nothing would change.
     pub fn assign(&self, owner: Option<&User>, now: Timestamp) -> Result<Reassignment> {
-        if owner.is_some_and(|user| user.status == UserStatus::Deactivated) {
-            let problem =
-                Problem::new(Code::UserDeactivated, "This person is deactivated; choose somebody else.");
-            return Err(problem.at("ownerId").into());
-        }
+        owner.map(Self::check_owner).transpose()?;
         let owner_id = owner.map(|user| user.id);
         if owner_id == self.owner_id {
             let problem = Problem::new(Code::InvalidTransition, "The customer has this owner already.");
@@ -384,6 +381,19 @@ impl Customer {
             change,
             period: OwnerPeriod { customer_id: self.id, owner_id, from: now, to: None },
         })
+    }
+
+    /// Whether a customer can be given to this person.
+    ///
+    /// # Errors
+    /// `USER_DEACTIVATED`.
+    pub fn check_owner(owner: &User) -> Result<()> {
+        if owner.status == UserStatus::Deactivated {
+            let problem =
+                Problem::new(Code::UserDeactivated, "This person is deactivated; choose somebody else.");
+            return Err(problem.at("ownerId").into());
+        }
+        Ok(())
     }
 
     /// The owner period that a new customer begins: its owner counts from the day it was collected.
@@ -486,19 +496,20 @@ pub enum CustomerTerm {
     UpdatedAt(Range<Timestamp>),
 }
 
-/// What customers can be sorted by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CustomerSort {
-    /// When they were recorded.
-    CreatedAt,
-    /// Last change.
-    UpdatedAt,
-    /// When they were collected.
-    CollectedAt,
-    /// Name, by its folded key.
-    Name,
-    /// Number, by its folded key.
-    Number,
+wire_enum! {
+    /// What customers can be sorted by.
+    CustomerSort as "CustomerOrderField" {
+        /// When it was recorded.
+        CreatedAt = "CREATED_AT",
+        /// Last change.
+        UpdatedAt = "UPDATED_AT",
+        /// When it was collected.
+        CollectedAt = "COLLECTED_AT",
+        /// Name, ignoring case.
+        Name = "NAME",
+        /// Number, ignoring case.
+        Number = "NUMBER",
+    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::change::{Aggregate, Change, EventKind, SubjectType, Version, wire_enum};
+use crate::change::{Aggregate, Change, EventKind, SubjectType, Version};
 use crate::error::{Code, Error, Problem, Problems, Result};
 use crate::filter::{OneOf, Range, Text};
 use crate::id::{CreditLineId, CustomerId, DealId, EntityId, ProductId, UserId};
@@ -16,6 +16,7 @@ use crate::money::{AMOUNT_MINOR_MAX, Money};
 use crate::patch::Patch;
 use crate::text;
 use crate::time::Timestamp;
+use crate::wire::wire_enum;
 
 mod credits;
 pub use credits::{CREDITS_MAX, CreditBasis, CreditKind, CreditLine, NewCredit, WHOLE_BP};
@@ -397,23 +398,26 @@ pub enum DealTerm {
     WonAt(Range<Timestamp>),
     /// When it was lost.
     LostAt(Range<Timestamp>),
+    /// When it was cancelled.
+    CancelledAt(Range<Timestamp>),
     /// When it was entered here.
     CreatedAt(Range<Timestamp>),
     /// Last change.
     UpdatedAt(Range<Timestamp>),
 }
 
-/// What deals can be sorted by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DealSort {
-    /// When it was entered here.
-    CreatedAt,
-    /// Last change.
-    UpdatedAt,
-    /// When it began.
-    OpenedAt,
-    /// Number, by its folded key.
-    Number,
+wire_enum! {
+    /// What deals can be sorted by.
+    DealSort as "DealOrderField" {
+        /// When it was entered here.
+        CreatedAt = "CREATED_AT",
+        /// Last change.
+        UpdatedAt = "UPDATED_AT",
+        /// When it began.
+        OpenedAt = "OPENED_AT",
+        /// Number, ignoring case.
+        Number = "NUMBER",
+    }
 }
 
 #[cfg(test)]

@@ -2,11 +2,13 @@
 
 use serde::Serialize;
 
+use crate::wire::wire_enum;
+
 /// Result of every operation.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why an operation did not happen.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// The input is wrong or a rule says no. The client can mend it: each problem names place, code and cure.
     #[error("rejected: {}", .0.iter().map(|problem| problem.message.as_str()).collect::<Vec<_>>().join(" "))]
@@ -59,6 +61,19 @@ impl<T> Reference<T> for Result<T> {
             }
             other => other,
         })
+    }
+}
+
+impl Error {
+    /// Puts all problems inside `field`; every other error stays as it is. Call from the inside outwards.
+    #[must_use]
+    pub fn at(self, field: &str) -> Self {
+        match self {
+            Self::Rejected(problems) => {
+                Self::Rejected(problems.into_iter().map(|problem| problem.at(field)).collect())
+            }
+            other => other,
+        }
     }
 }
 
@@ -129,23 +144,9 @@ impl Problems {
     }
 }
 
-macro_rules! codes {
-    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
-        /// Every code that a `userErrors` entry can carry. Codes are a contract: never renamed or reused.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-        #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-        pub enum Code { $($(#[$doc])* $name,)* }
-
-        impl Code {
-            /// All codes, for tests and documentation.
-            pub const ALL: &'static [Code] = &[$(Code::$name,)*];
-            /// The wire name.
-            pub fn as_str(self) -> &'static str { match self { $(Code::$name => $text,)* } }
-        }
-    };
-}
-
-codes! {
+wire_enum! {
+    /// What is wrong with an input, or which rule refuses it. Codes are a contract: never renamed or reused.
+    Code as "UserErrorCode" {
     /// A required value is missing or empty.
     Required = "REQUIRED",
     /// The id is malformed or names an object of another type.
@@ -172,6 +173,8 @@ codes! {
     TooMany = "TOO_MANY",
     /// The object does not exist or is not visible to you.
     NotFound = "NOT_FOUND",
+    /// Your role does not reach this person or object.
+    NotPermitted = "NOT_PERMITTED",
     /// The object was changed since you read it; read it again and repeat.
     Conflict = "CONFLICT",
     /// The value is used by another object.
@@ -218,17 +221,5 @@ codes! {
     InvalidFile = "INVALID_FILE",
     /// The product is no longer sold.
     ProductRetired = "PRODUCT_RETIRED",
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn wire_names_follow_the_variant_names() {
-        for code in Code::ALL {
-            let json = serde_json::to_string(code).expect("a code");
-            assert_eq!(json, format!("\"{}\"", code.as_str()));
-        }
     }
 }

@@ -1,6 +1,7 @@
 //! Filters as data: bounded trees of typed terms. Persistence turns them into conditions.
 
 use crate::error::{Code, Problem};
+use crate::wire::wire_enum;
 
 /// Deepest nesting of and/or/not that the API accepts.
 pub const DEPTH_MAX: usize = 3;
@@ -81,11 +82,12 @@ pub enum Range<V> {
     Lte(V),
 }
 
-/// Direction of a sort.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// Smallest first.
-    Asc,
-    /// Largest first.
-    Desc,
+wire_enum! {
+    /// Direction of a sort.
+    Direction as "OrderDirection" {
+        /// Smallest, earliest or first in the alphabet first.
+        Asc = "ASC",
+        /// Largest, latest or last in the alphabet first.
+        Desc = "DESC",
+    }
 }

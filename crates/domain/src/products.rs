@@ -3,13 +3,14 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::change::{Aggregate, Change, EventKind, SubjectType, Version, wire_enum};
+use crate::change::{Aggregate, Change, EventKind, SubjectType, Version};
 use crate::error::{Code, Problem, Problems, Result};
 use crate::id::{EntityId, ProductId};
 use crate::money::{AMOUNT_MINOR_MAX, Money};
 use crate::patch::Patch;
 use crate::text;
 use crate::time::Timestamp;
+use crate::wire::wire_enum;
 
 wire_enum! {
     /// Whether a product is sold.

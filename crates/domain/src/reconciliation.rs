@@ -18,6 +18,9 @@ use crate::id::{DealId, UserId};
 use crate::money::{Currency, Money};
 use crate::time::{Period, Timestamp};
 
+mod teams;
+pub use teams::{SegmentFigure, Segments, Stay, TeamRevenue};
+
 /// Deals won and cancelled within a [`window`], counted from the deals themselves.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CompanyFigure {

@@ -4,10 +4,11 @@ use chrono::Duration;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::change::{Aggregate, Change, EventKind, JobRequest, SubjectType, Version, wire_enum};
+use crate::change::{Aggregate, Change, EventKind, JobRequest, SubjectType, Version};
 use crate::error::{Code, Problem, Result};
 use crate::id::{EntityId, InvitationId, SessionId, UserId};
 use crate::time::Timestamp;
+use crate::wire::wire_enum;
 
 wire_enum! {
     /// Why a session ended.

@@ -5,6 +5,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Code, Problem};
+use crate::wire::wire_enum;
 
 /// The first and last year that an instant or a date may lie in; anything outside is a typing error.
 pub const YEARS: std::ops::RangeInclusive<i32> = 1900..=2200;
@@ -94,22 +95,22 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> Timestamp;
 }
 
-/// Length of a reporting period.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum PeriodKind {
-    /// Monday to Sunday.
-    Week,
-    /// A calendar month.
-    Month,
-    /// Three calendar months from January, April, July or October.
-    Quarter,
-    /// A calendar year.
-    Year,
+wire_enum! {
+    /// Length of a reporting period.
+    PeriodKind {
+        /// Monday to Sunday.
+        Week = "WEEK",
+        /// A calendar month.
+        Month = "MONTH",
+        /// Three calendar months from January, April, July or October.
+        Quarter = "QUARTER",
+        /// A calendar year.
+        Year = "YEAR",
+    }
 }
 
 /// A reporting period: whole local days, `[start, end)`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Period {
     kind: PeriodKind,
     start: NaiveDate,

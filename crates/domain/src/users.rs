@@ -6,12 +6,13 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::access::Role;
-use crate::change::{Aggregate, Change, EventKind, SubjectType, Version, wire_enum};
+use crate::change::{Aggregate, Change, EventKind, SubjectType, Version};
 use crate::error::{Code, Error, Problem, Problems, Result};
 use crate::filter::{OneOf, Text};
 use crate::id::{EntityId, MembershipId, TeamId, UserId};
 use crate::text;
 use crate::time::Timestamp;
+use crate::wire::wire_enum;
 
 wire_enum! {
     /// Whether a person can sign in.

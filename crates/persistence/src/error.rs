@@ -8,6 +8,10 @@ const UNIQUE: &[(&str, &str, &str)] = &[
     ("organizations_name", "organizations.name_key", "name"),
     ("users_email", "users.email_key", "email"),
     ("teams_name", "teams.name_key", "name"),
+    ("products_name", "products.name_key", "name"),
+    ("products_code", "products.code_key", "code"),
+    ("deals_number", "deals.number_key", "number"),
+    ("customers_number", "customers.number_key", "number"),
 ];
 
 /// PostgreSQL: serialization failure, deadlock, lock timeout, and a session that the server ended.

@@ -9,19 +9,27 @@
 //! What is deliberately absent: repository traits, entities in public signatures, transactions that others
 //! open, clocks.
 
+mod activities;
 mod backend;
+mod counters;
+mod customers;
+mod deals;
 mod error;
 mod events;
 mod ids;
+mod imports;
 mod jobs;
 mod organizations;
 mod page;
+mod products;
+mod reconciliation;
 mod row;
 mod scope;
 mod sessions;
 mod store;
 mod teams;
 mod users;
+mod visibility;
 
 pub use backend::{StoreOptions, count_statements};
 pub use events::{AuditFault, AuditReport, EventFilter, EventRecord};

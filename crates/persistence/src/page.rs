@@ -112,21 +112,27 @@ pub(crate) fn one_of<V: Clone, S: Into<Value>>(
     value: impl Fn(V) -> S,
 ) -> SimpleExpr {
     match comparison {
-        OneOf::In(values) => column.is_in(values.iter().cloned().map(value)),
+        OneOf::In(values) => known(column, column.is_in(values.iter().cloned().map(value))),
         OneOf::Missing => column.is_null(),
     }
 }
 
+/// Makes a comparison false, not unknown, where `column` is not set: the rest is then what `not` matches.
+fn known(column: impl ColumnTrait, comparison: SimpleExpr) -> SimpleExpr {
+    if column.def().is_null() { column.is_not_null().and(comparison) } else { comparison }
+}
+
 /// The folded `column` equals or contains a text.
 pub(crate) fn text(column: impl ColumnTrait, comparison: &Text) -> SimpleExpr {
-    match comparison {
+    let comparison = match comparison {
         Text::In(values) => column.is_in(values.iter().map(|value| fold(value))),
         Text::Contains(part) => {
             // Our own wildcards only: what the client typed is literal.
             let literal = fold(part).replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
             column.like(sea_orm::sea_query::LikeExpr::new(format!("%{literal}%")).escape('\\'))
         }
-    }
+    };
+    known(column, comparison)
 }
 
 /// `column` lies in a range.
@@ -135,9 +141,10 @@ pub(crate) fn range<V: Clone, S: Into<Value>>(
     comparison: &Range<V>,
     value: impl Fn(V) -> S,
 ) -> SimpleExpr {
-    match comparison.clone() {
+    let comparison = match comparison.clone() {
         Range::Eq(bound) => column.eq(value(bound)),
         Range::Gte(bound) => column.gte(value(bound)),
         Range::Lte(bound) => column.lte(value(bound)),
-    }
+    };
+    known(column, comparison)
 }

@@ -3,12 +3,14 @@
 use chrono::NaiveDate;
 use evenhand_domain::access::{Permission, Scope};
 use evenhand_domain::error::{Error, Result};
-use evenhand_domain::id::EntityId;
+use evenhand_domain::id::{EntityId, UserId};
 use sea_orm::sea_query::{
     Alias, Expr, ExprTrait, IntoColumnRef, JoinType, Query, SelectStatement, SimpleExpr,
 };
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 use uuid::Uuid;
 
+use crate::error::database_error;
 use crate::store::Reader;
 use crate::{teams, users};
 
@@ -33,6 +35,30 @@ impl Reader<'_> {
                 People::Team { org: self.org()?, user: user()?, today: self.grant().today(self.now()) }
             }
         })
+    }
+
+    /// Whether `user` is one of the people in reach for a slice: a command asks for its own permission before
+    /// it puts somebody in charge. Answers without a statement unless the scope is a team.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn person_in_scope(&self, user: UserId, slice: &[Permission]) -> Result<bool> {
+        let people = self.people(slice)?;
+        let Some(included) = people.include((users::Entity, users::Column::Id)) else { return Ok(true) };
+        if self.grant().user() == Some(user) {
+            return Ok(true);
+        }
+        if matches!(people, People::Only(_)) {
+            return Ok(false);
+        }
+        let found = users::Entity::find()
+            .filter(users::Column::OrgId.eq(self.org()?))
+            .filter(users::Column::Id.eq(user.uuid()))
+            .filter(included)
+            .count(&self.db)
+            .await
+            .map_err(database_error)?;
+        Ok(found > 0)
     }
 }
 

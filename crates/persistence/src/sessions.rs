@@ -510,6 +510,51 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Takes back one counted attempt.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn forgive_attempt(&self, bucket: &str) -> Result<()> {
+        throttle::Entity::update_many()
+            .col_expr(throttle::Column::Attempts, Expr::col(throttle::Column::Attempts).sub(1))
+            .filter(throttle::Column::Bucket.eq(bucket))
+            .filter(throttle::Column::Attempts.gt(0))
+            .exec(self.backend.write())
+            .await
+            .map_err(database_error)
+            .map(drop)
+    }
+
+    /// Remembers `bucket` until an instant.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn remember(&self, bucket: &str, until: Timestamp) -> Result<()> {
+        let row = throttle::Model { bucket: bucket.to_owned(), window_start: until.utc(), attempts: 0 };
+        throttle::Entity::insert(row.into_active_model().reset_all())
+            .on_conflict(
+                OnConflict::column(throttle::Column::Bucket)
+                    .update_column(throttle::Column::WindowStart)
+                    .to_owned(),
+            )
+            .exec_without_returning(self.backend.write())
+            .await
+            .map_err(database_error)
+            .map(drop)
+    }
+
+    /// Whether `bucket` is remembered at `now`.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn is_known(&self, bucket: &str, now: Timestamp) -> Result<bool> {
+        let row =
+            throttle::Entity::find_by_id(bucket).one(self.backend.read()).await.map_err(database_error)?;
+        Ok(row.is_some_and(|row| now.utc() < row.window_start))
+    }
+}
+
 fn restore_refresh_token(row: refresh_token::Model) -> RefreshToken {
     RefreshToken {
         hash: row.token_hash,
@@ -523,18 +568,6 @@ fn restore_refresh_token(row: refresh_token::Model) -> RefreshToken {
 }
 
 impl Reader<'_> {
-    /// A session of the caller's organisation. Unscoped within it: callers pass an id that a token proved.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`].
-    pub async fn unscoped_session(&self, id: SessionId) -> Result<Session> {
-        let row = session::Entity::find_by_id((self.org()?, id.uuid()))
-            .one(&self.db)
-            .await
-            .map_err(database_error)?;
-        row.map_or(Err(Error::NotFound), restore_session)
-    }
-
     /// The sessions of `user` that have not ended.
     ///
     /// # Errors
@@ -648,6 +681,18 @@ impl Tx {
     pub async fn unscoped_refresh_token(&self, hash: &str) -> Result<Option<RefreshToken>> {
         let row = refresh_token::Entity::find_by_id(hash).one(&self.db).await.map_err(database_error)?;
         Ok(row.map(restore_refresh_token))
+    }
+
+    /// A session, by an id that a refresh token proved.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn unscoped_session(&self, organization: OrganizationId, id: SessionId) -> Result<Session> {
+        let row = session::Entity::find_by_id((organization.uuid(), id.uuid()))
+            .one(&self.db)
+            .await
+            .map_err(database_error)?;
+        row.map_or(Err(Error::NotFound), restore_session)
     }
 
     /// The role of an active user of `organization`, for a transaction that is about to become that person.

@@ -71,6 +71,11 @@ impl Store {
         self.backend.read().ping().await.map_err(database_error)
     }
 
+    /// A new id outside a transaction.
+    pub fn new_id<I: EntityId>(&self, now: Timestamp) -> I {
+        self.ids.next(now)
+    }
+
     /// Begins a write transaction. Dropped without [`Tx::commit`], it is rolled back.
     ///
     /// # Errors
@@ -195,16 +200,27 @@ impl Tx {
         Ok(change.into_state())
     }
 
-    /// Writes many creations of one kind at once.
+    /// Writes many new objects of one kind at once. What happened to an object since its creation may follow
+    /// its creation: its row is written once, in its last state, and every event is told.
     ///
     /// # Errors
-    /// As [`Tx::save`]; [`Error::Internal`] when one of them is no creation.
+    /// As [`Tx::save`]; [`Error::Internal`] for a change of an object that is not new.
     #[expect(private_bounds, reason = "the set of stored aggregates is closed")]
     pub async fn save_new<T: Stored>(&mut self, changes: Vec<Change<T>>) -> Result<()> {
-        if changes.iter().any(|change| !change.is_creation()) {
-            return Err(Error::Internal("save_new is for creations".into()));
+        let mut rows: Vec<&T> = Vec::with_capacity(changes.len());
+        for change in &changes {
+            let state = change.state();
+            let follows = |row: &&mut &T| {
+                row.subject_id() == state.subject_id() && row.version() + 1 == state.version()
+            };
+            if change.is_creation() {
+                rows.push(state);
+            } else if let Some(row) = rows.last_mut().filter(follows) {
+                *row = state;
+            } else {
+                return Err(Error::Internal("save_new is for new objects".into()));
+            }
         }
-        let rows: Vec<&T> = changes.iter().map(Change::state).collect();
         T::insert_all(&rows, self).await?;
         changes.iter().try_for_each(|change| self.record(change))
     }

@@ -4,11 +4,11 @@ use std::collections::HashSet;
 
 use serde_json::{Value, json};
 
-use crate::change::wire_enum;
 use crate::error::{Code, Error, Problem, Problems, Result};
 use crate::id::{CreditLineId, DealId, UserId};
 use crate::money::{self, Money};
 use crate::time::Timestamp;
+use crate::wire::wire_enum;
 
 /// Most credit lines that a win may name.
 pub const CREDITS_MAX: usize = 20;

@@ -1,0 +1,101 @@
+//! What a resolver has: the application, who asks, and the loaders of this request.
+
+use std::net::IpAddr;
+use std::sync::{Arc, RwLock, PoisonError};
+
+use evenhand_app::{App, Command, Query};
+use evenhand_domain::access::{Actor, Principal};
+use evenhand_domain::error::Result;
+
+use crate::schema::Loaders;
+
+/// One request. Cheap to clone, so that loaders can take it along.
+#[derive(Clone)]
+pub(crate) struct Request(Arc<Inner>);
+
+struct Inner {
+    app: App,
+    // Signing in makes the rest of the same request act for the person who signed in.
+    actor: RwLock<Actor>,
+    request_id: String,
+    address: Option<IpAddr>,
+    loaders: Loaders,
+}
+
+impl Request {
+    pub(crate) fn new(app: App, actor: Actor, request_id: String, address: Option<IpAddr>) -> Self {
+        let loaders = Loaders::default();
+        Self(Arc::new(Inner { app, actor: RwLock::new(actor), request_id, address, loaders }))
+    }
+
+    /// The request that a resolver belongs to.
+    pub(crate) fn of<'a>(ctx: &async_graphql::Context<'a>) -> &'a Self {
+        ctx.data_unchecked::<Self>()
+    }
+
+    /// Runs a command for the caller. What was loaded before is forgotten: it may have changed.
+    pub(crate) async fn execute<C: Command>(&self, command: &C) -> Result<C::Output> {
+        let outcome = self.app().execute(&self.actor(), &self.0.request_id, command).await;
+        self.0.loaders.clear();
+        outcome
+    }
+
+    /// Runs a query for the caller.
+    pub(crate) async fn query<Q: Query>(&self, query: &Q) -> Result<Q::Output> {
+        self.app().query(&self.actor(), query).await
+    }
+
+    /// Runs a query for the caller as they are now: for streams, which outlive a change of role.
+    pub(crate) async fn fresh_query<Q: Query>(&self, query: &Q) -> Result<Q::Output> {
+        let actor = self.app().renew(&self.actor()).await?;
+        self.become_actor(actor);
+        self.query(query).await
+    }
+
+    pub(crate) fn app(&self) -> &App {
+        &self.0.app
+    }
+
+    pub(crate) fn actor(&self) -> Actor {
+        *self.0.actor.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn become_actor(&self, actor: Actor) {
+        *self.0.actor.write().unwrap_or_else(PoisonError::into_inner) = actor;
+        self.0.loaders.clear();
+    }
+
+    /// The organisation's date now; the UTC date for a caller who is not signed in.
+    pub(crate) fn today(&self) -> chrono::NaiveDate {
+        let now = self.app().now();
+        match self.actor() {
+            Actor::User(Principal { zone, .. }) | Actor::System { zone, .. } => now.date_in(zone),
+            Actor::Anonymous => now.utc().date_naive(),
+        }
+    }
+
+    pub(crate) fn request_id(&self) -> &str {
+        &self.0.request_id
+    }
+
+    pub(crate) fn address(&self) -> Option<IpAddr> {
+        self.0.address
+    }
+
+    pub(crate) fn loaders(&self) -> &Loaders {
+        &self.0.loaders
+    }
+}
+
+/// The `totalCount` of a list: `query` runs only when it is selected.
+pub(crate) fn total<Q>(request: &Request, query: Q) -> crate::page::Total
+where
+    Q: Query<Output = i64> + Send + 'static,
+{
+    use futures_util::FutureExt;
+    let (request, query) = (request.clone(), Arc::new(query));
+    Box::new(move || {
+        let (request, query) = (request.clone(), Arc::clone(&query));
+        async move { request.query(&*query).await }.boxed()
+    })
+}

@@ -1,0 +1,72 @@
+//! Batching of nested reads: all keys that one step of a query asks for go to the database together.
+//!
+//! No timer and no foreign thread: a resolver notes its key and yields once, so that its siblings, which run
+//! on the same task, can note theirs; whoever comes back first fetches for all. A loader lives as long as a
+//! request and belongs to its actor, so nothing is shared between callers.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use evenhand_domain::error::Result;
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
+
+type Batch<K, V> = Shared<BoxFuture<'static, Result<Arc<HashMap<K, V>>>>>;
+
+struct State<K, V> {
+    waiting: HashSet<K>,
+    batches: HashMap<K, Batch<K, V>>,
+}
+
+/// A batching, caching loader of values by key.
+pub(crate) struct Loader<K, V>(Mutex<State<K, V>>);
+
+impl<K, V> Default for Loader<K, V> {
+    fn default() -> Self {
+        Self(Mutex::new(State { waiting: HashSet::new(), batches: HashMap::new() }))
+    }
+}
+
+impl<K, V> Loader<K, V>
+where
+    K: Clone + Eq + Hash + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    /// The value of `key`; `fetch` reads many at once and leaves out what does not exist or is not visible.
+    pub(crate) async fn load<F>(&self, key: K, fetch: impl FnOnce(Vec<K>) -> F) -> Result<Option<V>>
+    where
+        F: Future<Output = Result<HashMap<K, V>>> + Send + 'static,
+    {
+        {
+            let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if !state.batches.contains_key(&key) {
+                state.waiting.insert(key.clone());
+            }
+        }
+        tokio::task::yield_now().await;
+        let batch = {
+            let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            match state.batches.get(&key) {
+                Some(batch) => batch.clone(),
+                None => {
+                    let keys: Vec<K> = state.waiting.drain().collect();
+                    let batch = fetch(keys.clone())
+                        .map(|values| values.map(Arc::new))
+                        .boxed()
+                        .shared();
+                    state.batches.extend(keys.into_iter().map(|key| (key, batch.clone())));
+                    batch
+                }
+            }
+        };
+        Ok(batch.await?.get(&key).cloned())
+    }
+
+    /// Forgets everything, after a change.
+    pub(crate) fn clear(&self) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.batches.clear();
+        state.waiting.clear();
+    }
+}

@@ -1,0 +1,119 @@
+//! The public schema, put together from the slices.
+
+use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions};
+use evenhand_app::reconciliation::Facts;
+use evenhand_domain::id::{ActivityId, CustomerId, DealId, ProductId, TeamId, UserId};
+use evenhand_domain::money::Money;
+use evenhand_domain::page::Page;
+use evenhand_domain::{activities, customers, deals, products, teams, users};
+
+use crate::access::AccessMutations;
+use crate::activities::{ActivityMutations, ActivityQueries};
+use crate::changes::{ChangeQueries, ChangeSubscriptions};
+use crate::customers::{CustomerMutations, CustomerQueries};
+use crate::deals::{DealMutations, DealQueries};
+use crate::imports::{ImportMutations, ImportSubscriptions};
+use crate::loaders::Loader;
+use crate::node::NodeQueries;
+use crate::products::{ProductMutations, ProductQueries};
+use crate::reconciliation::ReconciliationQueries;
+use crate::teams::{TeamMutations, TeamQueries};
+use crate::users::{UserMutations, UserQueries};
+
+/// Deepest selection; the introspection query of common tools needs 15.
+const DEPTH_MAX: usize = 15;
+
+/// Everything that can be asked. Each field answers within your rights: what you may not see is not there.
+#[derive(MergedObject, Default)]
+pub(crate) struct Query(
+    NodeQueries,
+    UserQueries,
+    TeamQueries,
+    CustomerQueries,
+    ActivityQueries,
+    DealQueries,
+    ProductQueries,
+    ReconciliationQueries,
+    ChangeQueries,
+);
+
+/// Everything that can be done. Each mutation is one transaction; what is wrong with its input stands in
+/// `userErrors` of its payload.
+#[derive(MergedObject, Default)]
+pub(crate) struct Mutation(
+    AccessMutations,
+    UserMutations,
+    TeamMutations,
+    CustomerMutations,
+    ActivityMutations,
+    ProductMutations,
+    DealMutations,
+    ImportMutations,
+);
+
+/// Everything that can be watched, each event checked against your rights at that moment.
+#[derive(MergedSubscription, Default)]
+pub(crate) struct Subscription(ChangeSubscriptions, ImportSubscriptions);
+
+/// The executable schema.
+pub(crate) type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
+
+/// Builds the schema.
+pub(crate) fn build() -> Schema {
+    Schema::build(Query::default(), Mutation::default(), Subscription::default())
+        .limit_depth(DEPTH_MAX)
+        .with_sorted_fields()
+        .with_sorted_enums()
+        .finish()
+}
+
+/// The schema in the schema definition language, as committed in `schema.graphql`.
+pub fn sdl() -> String {
+    let options = SDLExportOptions::new().sorted_fields().sorted_arguments().sorted_enum_items().include_specified_by();
+    build().sdl_with_options(options)
+}
+
+/// The loaders of one request.
+#[derive(Default)]
+pub(crate) struct Loaders {
+    pub(crate) users: Loader<UserId, users::User>,
+    pub(crate) memberships: Loader<UserId, Vec<users::Membership>>,
+    pub(crate) teams: Loader<TeamId, teams::Team>,
+    pub(crate) teams_below: Loader<TeamId, Vec<teams::Team>>,
+    pub(crate) customers: Loader<CustomerId, customers::Customer>,
+    pub(crate) stage_changes: Loader<CustomerId, Vec<customers::StageChange>>,
+    pub(crate) owner_periods: Loader<CustomerId, Vec<customers::OwnerPeriod>>,
+    pub(crate) activities: Loader<ActivityId, activities::Activity>,
+    pub(crate) customer_activities: Loader<(CustomerId, u32), Page<activities::Activity>>,
+    pub(crate) customer_activity_counts: Loader<CustomerId, i64>,
+    pub(crate) products: Loader<ProductId, products::Product>,
+    pub(crate) deals: Loader<DealId, deals::Deal>,
+    pub(crate) credit_lines: Loader<DealId, Vec<deals::CreditLine>>,
+    pub(crate) newest_deals: Loader<(CustomerId, u32), Page<deals::Deal>>,
+    pub(crate) deal_counts: Loader<CustomerId, i64>,
+    pub(crate) user_revenue: Loader<(UserId, Facts), Vec<Money>>,
+    pub(crate) team_revenue: Loader<(TeamId, Facts), Vec<Money>>,
+}
+
+impl Loaders {
+    /// Forgets everything, after a change.
+    pub(crate) fn clear(&self) {
+        self.users.clear();
+        self.memberships.clear();
+        self.teams.clear();
+        self.teams_below.clear();
+        self.customers.clear();
+        self.stage_changes.clear();
+        self.owner_periods.clear();
+        self.activities.clear();
+        self.customer_activities.clear();
+        self.customer_activity_counts.clear();
+        self.products.clear();
+        self.deals.clear();
+        self.credit_lines.clear();
+        self.newest_deals.clear();
+        self.deal_counts.clear();
+        self.user_revenue.clear();
+        self.team_revenue.clear();
+    }
+}

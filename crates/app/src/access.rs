@@ -1,0 +1,692 @@
+//! Getting in and out: sign-in, refresh, sign-out, passwords and invitations.
+//!
+//! Hashing takes tens of milliseconds, so it happens outside the transactions; each flow reads, hashes, and
+//! then executes one command.
+
+use std::net::IpAddr;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::Duration;
+use chrono_tz::Tz;
+use evenhand_domain::access::{Actor, Permission, Principal, Role};
+use evenhand_domain::error::{Code, Error, Problem, Reference, Result};
+use evenhand_domain::id::{OrganizationId, SessionId, TeamId, UserId};
+use evenhand_domain::organizations::{NewOrganization, Organization};
+use evenhand_domain::sessions::{EndReason, Invitation, NewInvitation, Session, invalid_invitation};
+use evenhand_domain::text::fold;
+use evenhand_domain::time::Timestamp;
+use evenhand_domain::users::{Move, NewUser, TeamRole, User, UserStatus, UserUpdate};
+use evenhand_persistence::{RefreshToken, Tx};
+
+use crate::door::{App, Command};
+use crate::passwords;
+use crate::secrets::{random_token, token_hash};
+
+/// Failed attempts for one account in a window, from addresses where it never signed in.
+const ACCOUNT_ATTEMPTS_MAX: i32 = 5;
+/// Failed attempts from one address in a window.
+const ADDRESS_ATTEMPTS_MAX: i32 = 30;
+/// The window.
+const ATTEMPT_WINDOW_SECONDS: i64 = 60;
+/// How long an address is known to an account after a sign-in. From a known address the owner has a budget
+/// of their own, so that a stranger who guesses cannot lock them out.
+const KNOWN_ADDRESS_DAYS: i64 = 30;
+/// How long a spent refresh token still gives the same answer while that answer is unused: for parallel
+/// requests, and for an answer that was lost on the way. After that a spent token ends the session.
+const REFRESH_GRACE_SECONDS: i64 = 30;
+/// What derived refresh tokens are keyed with.
+const REFRESH_CONTEXT: &str = "refresh-token";
+/// Where the sealed tokens of invitations belong.
+pub(crate) const INVITATION_CONTEXT: &str = "invitation";
+
+/// Lifetimes, names and links.
+#[derive(Clone, Debug)]
+pub struct AccessSettings {
+    /// `iss` of access tokens.
+    pub issuer: String,
+    /// `aud` of access tokens.
+    pub audience: String,
+    /// Life of an access token.
+    pub access_token_lifetime: Duration,
+    /// A session ends when it was not refreshed for this long.
+    pub refresh_idle: Duration,
+    /// A session ends after this long in any case.
+    pub refresh_absolute: Duration,
+    /// Life of an invitation.
+    pub invitation_lifetime: Duration,
+    /// How people reach the server, without a slash at the end.
+    pub public_url: String,
+}
+
+/// What a client gets when it signs in or refreshes.
+#[derive(Clone, Debug)]
+pub struct SignedIn {
+    /// The person.
+    pub user: UserId,
+    /// The actor that further reads of this request are made for.
+    pub actor: Actor,
+    /// JWT for the `Authorization` header.
+    pub access_token: String,
+    /// Life of the access token, in seconds.
+    pub expires_in: i64,
+    /// Exchanges for the next pair; works once.
+    pub refresh_token: String,
+}
+
+/// Input of [`App::sign_in`].
+#[derive(Clone)]
+pub struct SignIn {
+    /// E-mail address.
+    pub email: String,
+    /// Password.
+    pub password: String,
+    /// Name of the organisation; needed only by people with one address in several.
+    pub organization: Option<String>,
+    /// Where the request comes from.
+    pub address: Option<IpAddr>,
+}
+
+fn sign_in_failed() -> Error {
+    // One text for every cause, so that nobody learns which accounts exist.
+    Problem::new(
+        Code::SignInFailed,
+        "E-mail address or password is wrong. If you belong to several organisations, name the one to sign in to.",
+    )
+    .into()
+}
+
+fn invalid_refresh_token() -> Error {
+    Problem::new(Code::InvalidRefreshToken, "The refresh token is spent, expired or revoked; sign in again.")
+        .at("refreshToken")
+        .into()
+}
+
+impl App {
+    /// Signs a person in with e-mail address and password.
+    ///
+    /// # Errors
+    /// `SIGN_IN_FAILED` whatever is wrong, or [`Error::Throttled`].
+    pub async fn sign_in(&self, input: &SignIn, request_id: &str) -> Result<SignedIn> {
+        let account = token_hash(&fold(&input.email));
+        let address = input.address.map_or_else(|| "-".to_owned(), |address| address.to_string());
+        let throttle = self.throttle(&account, &address).await?;
+        let mut candidates = self.store().unscoped_candidates(&input.email).await?;
+        if let Some(name) = &input.organization {
+            candidates.retain(|candidate| candidate.organization_key == fold(name));
+        }
+        // Exactly one hash is computed, whether there is an account, one, or several.
+        let candidate = if candidates.len() == 1 { candidates.pop() } else { None };
+        let stored = candidate.as_ref().and_then(|candidate| candidate.password_hash.as_deref());
+        let fits = self.services().passwords.verify(&input.password, stored).await?;
+        let candidate = candidate
+            .filter(|candidate| fits && candidate.status == UserStatus::Active)
+            .ok_or_else(sign_in_failed)?;
+        throttle.forgive(self, &account, &address).await?;
+        let rehash = match &candidate.password_hash {
+            Some(stored) if self.services().passwords.needs_rehash(stored) => {
+                Some(self.services().passwords.hash(&input.password).await?)
+            }
+            _ => None,
+        };
+        let zone = self.store().unscoped_organization(candidate.organization).await?.time_zone;
+        let start = StartSession {
+            organization: candidate.organization,
+            zone,
+            user: candidate.user,
+            refresh: random_token()?,
+            lifetimes: self.services().access.clone(),
+            rehash,
+        };
+        let session =
+            self.execute(&Actor::Anonymous, request_id, &start).await.map_err(|error| match error {
+                Error::NotFound => sign_in_failed(),
+                other => other,
+            })?;
+        self.signed_in(session, start.refresh).await
+    }
+
+    /// Exchanges a refresh token for the next pair. The same token gives the same next token while that one
+    /// is unused and fresh; used later, it ends the session, since somebody must have a copy.
+    ///
+    /// # Errors
+    /// `INVALID_REFRESH_TOKEN`.
+    pub async fn refresh_session(&self, token: &str, request_id: &str) -> Result<SignedIn> {
+        let hash = token_hash(token);
+        let known = self.store().unscoped_refresh_token(&hash).await?.ok_or_else(invalid_refresh_token)?;
+        let zone = self.store().unscoped_organization(known.organization).await?.time_zone;
+        let child = self.services().sealer.mac(REFRESH_CONTEXT, token.as_bytes())?;
+        let child = URL_SAFE_NO_PAD.encode(child);
+        let rotate = RotateRefreshToken {
+            hash,
+            child_hash: token_hash(&child),
+            organization: known.organization,
+            zone,
+            idle: self.services().access.refresh_idle,
+        };
+        let rotated =
+            self.execute(&Actor::Anonymous, request_id, &rotate).await.map_err(|error| match error {
+                Error::NotFound => invalid_refresh_token(),
+                other => other,
+            })?;
+        match rotated {
+            Some(principal) => self.signed_in(principal, child).await,
+            None => Err(invalid_refresh_token()),
+        }
+    }
+
+    /// Sets the caller's password and ends all their other sessions.
+    ///
+    /// # Errors
+    /// `WRONG_PASSWORD`, a password that is too weak, or [`Error::Throttled`].
+    pub async fn change_password(
+        &self,
+        actor: &Actor,
+        current: &str,
+        new: &str,
+        request_id: &str,
+    ) -> Result<User> {
+        let Actor::User(principal) = actor else {
+            return Err(Error::Unauthenticated("sign in first"));
+        };
+        let throttle = self.throttle(&format!("password:{}", principal.user), "-").await?;
+        let stored = self.store().unscoped_password_hash(principal.organization, principal.user).await?;
+        if !self.services().passwords.verify(current, stored.as_deref()).await? {
+            return Err(Problem::new(Code::WrongPassword, "The present password is wrong.")
+                .at("currentPassword")
+                .into());
+        }
+        throttle.forgive(self, &format!("password:{}", principal.user), "-").await?;
+        let user = self.query(actor, &crate::users::UsersByIds(vec![principal.user])).await?;
+        let user = user.first().ok_or(Error::NotFound)?;
+        self.check_password(new, user, "newPassword")?;
+        let hash = self.services().passwords.hash(new).await?;
+        self.execute(actor, request_id, &ChangePassword { principal: *principal, hash }).await
+    }
+
+    /// Invites a person to sign in. Where no mail is configured, the link is in the answer, this once.
+    ///
+    /// # Errors
+    /// Every field that is wrong; `ALREADY_ACTIVE`.
+    pub async fn invite_user(
+        &self,
+        actor: &Actor,
+        input: &InviteUser,
+        request_id: &str,
+    ) -> Result<(User, Option<String>)> {
+        let token = random_token()?;
+        let mail = self.services().mailer.is_some();
+        let command = Invite {
+            input,
+            token_hash: token_hash(&token),
+            sealed: mail
+                .then(|| self.services().sealer.seal(INVITATION_CONTEXT, token.as_bytes()))
+                .transpose()?,
+            lifetime: self.services().access.invitation_lifetime,
+        };
+        let user = self.execute(actor, request_id, &command).await?;
+        Ok((user, (!mail).then(|| self.invitation_link(&token))))
+    }
+
+    /// Uses an invitation: sets the password, activates the person and signs them in.
+    ///
+    /// # Errors
+    /// `INVALID_INVITATION`, or a password that is too weak.
+    pub async fn accept_invitation(&self, token: &str, password: &str, request_id: &str) -> Result<SignedIn> {
+        let found = self.store().unscoped_invitation(&token_hash(token)).await?;
+        let (organization, invitation) = found.ok_or_else(|| Error::from(invalid_invitation()))?;
+        invitation.accept(self.now())?;
+        let system = self.system(organization).await?;
+        let users = self.query(&system, &crate::users::UsersByIds(vec![invitation.user_id])).await?;
+        let user = users.first().ok_or(Error::NotFound)?;
+        self.check_password(password, user, "password")?;
+        let hash = self.services().passwords.hash(password).await?;
+        let zone = self.store().unscoped_organization(organization).await?.time_zone;
+        let refresh = random_token()?;
+        let accept = AcceptInvitation {
+            invitation,
+            hash,
+            start: StartSession {
+                organization,
+                zone,
+                user: user.id,
+                refresh: refresh.clone(),
+                lifetimes: self.services().access.clone(),
+                rehash: None,
+            },
+        };
+        let principal =
+            self.execute(&Actor::Anonymous, request_id, &accept).await.map_err(|error| match error {
+                // Somebody else used the same link at the same time.
+                Error::Conflict => invalid_invitation().into(),
+                other => other,
+            })?;
+        self.signed_in(principal, refresh).await
+    }
+
+    /// Makes an organisation with its first administrator, or another administrator of an existing one.
+    /// For the command line: whoever runs it has the database and the secret.
+    ///
+    /// # Errors
+    /// Every field that is wrong.
+    pub async fn create_administrator(&self, input: &NewAdministrator) -> Result<(Organization, User)> {
+        passwords::check(&input.password, &[&input.email, &input.name])
+            .map_err(|problem| problem.at("password"))?;
+        let password_hash = self.services().passwords.hash(&input.password).await?;
+        let existing = self.store().unscoped_organization_by_name(&input.organization.name).await?;
+        let id = existing.as_ref().map_or_else(|| self.store().new_id(self.now()), |found| found.id);
+        let zone = existing.as_ref().map_or(Tz::UTC, |found| found.time_zone);
+        let actor = Actor::System { organization: id, zone };
+        self.execute(&actor, "command-line", &CreateAdministrator { input, existing, password_hash }).await
+    }
+
+    /// The link that an invitation mail shows.
+    pub(crate) fn invitation_link(&self, token: &str) -> String {
+        format!("{}/invitation#token={token}", self.services().access.public_url)
+    }
+
+    fn check_password(&self, password: &str, user: &User, field: &str) -> Result<()> {
+        let own = [user.email.as_deref().unwrap_or_default(), &user.name];
+        passwords::check(password, &own).map_err(|problem| problem.at(field).into())
+    }
+
+    async fn signed_in(&self, principal: Principal, refresh_token: String) -> Result<SignedIn> {
+        let (access_token, expires_in) =
+            self.issue_access_token(principal.organization, principal.user, principal.session).await?;
+        Ok(SignedIn {
+            user: principal.user,
+            actor: Actor::User(principal),
+            access_token,
+            expires_in,
+            refresh_token,
+        })
+    }
+
+    /// Counts an attempt against `account` and `address` before anything is computed.
+    async fn throttle(&self, account: &str, address: &str) -> Result<Throttle> {
+        let window = Duration::seconds(ATTEMPT_WINDOW_SECONDS);
+        let now = self.now();
+        let known = self.store().is_known(&known_bucket(account, address), now).await?;
+        let throttle = Throttle {
+            account: if known {
+                format!("account:{account}|{address}")
+            } else {
+                format!("account:{account}")
+            },
+            address: format!("address:{address}"),
+        };
+        for (bucket, max) in
+            [(&throttle.address, ADDRESS_ATTEMPTS_MAX), (&throttle.account, ACCOUNT_ATTEMPTS_MAX)]
+        {
+            let (attempts, until) = self.store().count_attempt(bucket, window, now).await?;
+            if attempts > max {
+                let wait = (until.micros() - now.micros()).div_euclid(1_000_000) + 1;
+                return Err(Error::Throttled { retry_after_s: u32::try_from(wait).unwrap_or(1) });
+            }
+        }
+        Ok(throttle)
+    }
+}
+
+/// The buckets that an attempt was counted in.
+struct Throttle {
+    account: String,
+    address: String,
+}
+
+impl Throttle {
+    /// The attempt was right: it does not count, and the address is known from now on.
+    async fn forgive(&self, app: &App, account: &str, address: &str) -> Result<()> {
+        app.store().clear_attempts(&self.account).await?;
+        app.store().forgive_attempt(&self.address).await?;
+        app.store()
+            .remember(&known_bucket(account, address), app.now().plus(Duration::days(KNOWN_ADDRESS_DAYS)))
+            .await
+    }
+}
+
+fn known_bucket(account: &str, address: &str) -> String {
+    format!("known:{account}|{address}")
+}
+
+/// Begins a session for a person who proved who they are.
+struct StartSession {
+    organization: OrganizationId,
+    zone: Tz,
+    user: UserId,
+    refresh: String,
+    lifetimes: AccessSettings,
+    rehash: Option<String>,
+}
+
+impl StartSession {
+    async fn start(&self, tx: &mut Tx, role: Role, id: SessionId) -> Result<Principal> {
+        let principal = Principal {
+            organization: self.organization,
+            user: self.user,
+            session: id,
+            role,
+            zone: self.zone,
+        };
+        let session =
+            tx.save(Session::start(self.user, id, self.lifetimes.refresh_absolute, tx.now())).await?;
+        tx.add_refresh_token(&new_token(
+            token_hash(&self.refresh),
+            self.organization,
+            &session,
+            self.lifetimes.refresh_idle,
+            tx.now(),
+        ))
+        .await?;
+        if let Some(hash) = &self.rehash {
+            tx.set_password_hash(self.user, hash).await?;
+        }
+        Ok(principal)
+    }
+}
+
+impl Command for StartSession {
+    const PERMISSION: Permission = Permission::SignIn;
+    type Output = Principal;
+
+    async fn run(&self, tx: &mut Tx) -> Result<Principal> {
+        let role = tx.unscoped_active_role(self.organization, self.user).await?;
+        let session = tx.new_id();
+        tx.become_principal(Principal {
+            organization: self.organization,
+            user: self.user,
+            session,
+            role,
+            zone: self.zone,
+        })?;
+        self.start(tx, role, session).await
+    }
+}
+
+fn new_token(
+    hash: String,
+    organization: OrganizationId,
+    session: &Session,
+    idle: Duration,
+    now: Timestamp,
+) -> RefreshToken {
+    RefreshToken {
+        hash,
+        organization,
+        session: session.id,
+        issued_at: now,
+        expires_at: now.plus(idle).min(session.expires_at),
+        spent_at: None,
+        child_hash: None,
+    }
+}
+
+/// Exchanges a refresh token; `None` when it was a replay and the session was ended.
+struct RotateRefreshToken {
+    hash: String,
+    child_hash: String,
+    organization: OrganizationId,
+    zone: Tz,
+    idle: Duration,
+}
+
+impl Command for RotateRefreshToken {
+    const PERMISSION: Permission = Permission::SignIn;
+    type Output = Option<Principal>;
+
+    async fn run(&self, tx: &mut Tx) -> Result<Option<Principal>> {
+        let now = tx.now();
+        let token = tx.unscoped_refresh_token(&self.hash).await?.ok_or(Error::NotFound)?;
+        let session = tx.unscoped_session(self.organization, token.session).await?;
+        if !session.is_live(now) || now >= token.expires_at {
+            return Err(Error::NotFound);
+        }
+        let role = tx.unscoped_active_role(self.organization, session.user_id).await?;
+        let principal = Principal {
+            organization: self.organization,
+            user: session.user_id,
+            session: session.id,
+            role,
+            zone: self.zone,
+        };
+        tx.become_principal(principal)?;
+        if let Some(spent_at) = token.spent_at {
+            let child = tx.unscoped_refresh_token(&self.child_hash).await?;
+            let fresh = now < spent_at.plus(Duration::seconds(REFRESH_GRACE_SECONDS));
+            if fresh && child.is_some_and(|child| child.spent_at.is_none()) {
+                return Ok(Some(principal));
+            }
+            if let Some(end) = session.end(EndReason::TokenReused, now) {
+                tx.save(end).await?;
+            }
+            return Ok(None);
+        }
+        if !tx.spend_refresh_token(&self.hash, &self.child_hash).await? {
+            // A parallel request was faster; the next run finds its child.
+            return Err(Error::Contention);
+        }
+        tx.add_refresh_token(&new_token(
+            self.child_hash.clone(),
+            self.organization,
+            &session,
+            self.idle,
+            now,
+        ))
+        .await?;
+        Ok(Some(principal))
+    }
+}
+
+/// Ends the caller's session, or all of them.
+#[derive(Debug)]
+pub struct SignOut {
+    /// Also end the sessions on all other devices.
+    pub everywhere: bool,
+}
+
+impl Command for SignOut {
+    const PERMISSION: Permission = Permission::UseOwnAccount;
+    type Output = ();
+
+    async fn run(&self, tx: &mut Tx) -> Result<()> {
+        let Actor::User(principal) = tx.grant().actor() else {
+            return Err(Error::Unauthenticated("sign in first"));
+        };
+        end_sessions(tx, principal.user, EndReason::SignedOut, |session| {
+            self.everywhere || session == principal.session
+        })
+        .await
+    }
+}
+
+async fn end_sessions(
+    tx: &mut Tx,
+    user: UserId,
+    reason: EndReason,
+    which: impl Fn(SessionId) -> bool,
+) -> Result<()> {
+    for session in tx.read().unscoped_open_sessions(user).await? {
+        if let Some(change) = session.end(reason, tx.now()).filter(|_| which(session.id)) {
+            tx.save(change).await?;
+        }
+    }
+    Ok(())
+}
+
+struct ChangePassword {
+    principal: Principal,
+    hash: String,
+}
+
+impl Command for ChangePassword {
+    const PERMISSION: Permission = Permission::UseOwnAccount;
+    type Output = User;
+
+    async fn run(&self, tx: &mut Tx) -> Result<User> {
+        let user = tx.read().user(self.principal.user).await?;
+        let user = tx.save(user.password_changed(tx.now())).await?;
+        tx.set_password_hash(user.id, &self.hash).await?;
+        let current = self.principal.session;
+        end_sessions(tx, user.id, EndReason::PasswordChanged, |session| session != current).await?;
+        Ok(user)
+    }
+}
+
+/// Input of [`App::invite_user`].
+#[derive(Clone, Debug)]
+pub struct InviteUser {
+    /// A person who is known already, for example by import; `None` for somebody new.
+    pub user: Option<UserId>,
+    /// Full name; needed for somebody new.
+    pub name: Option<String>,
+    /// E-mail address that the invitation goes to.
+    pub email: String,
+    /// Role; needed for somebody new.
+    pub role: Option<Role>,
+    /// Team to join today.
+    pub team: Option<(TeamId, TeamRole)>,
+    /// First day of work.
+    pub hired_on: Option<chrono::NaiveDate>,
+}
+
+struct Invite<'a> {
+    input: &'a InviteUser,
+    token_hash: String,
+    sealed: Option<String>,
+    lifetime: Duration,
+}
+
+impl Invite<'_> {
+    /// The person to invite: named, or found by the address if still pending, or new.
+    async fn person(&self, tx: &mut Tx) -> Result<User> {
+        let known = match self.input.user {
+            Some(id) => Some(tx.read().user(id).await.referenced("userId")?),
+            None => tx.read().find_user_by_email(&self.input.email).await?,
+        };
+        let Some(user) = known else {
+            let (name, role) = match (&self.input.name, self.input.role) {
+                (Some(name), Some(role)) => (name.clone(), role),
+                (None, _) => return Err(Problem::required("name").into()),
+                (_, None) => return Err(Problem::required("role").into()),
+            };
+            let new =
+                NewUser { name, email: Some(self.input.email.clone()), role, hired_on: self.input.hired_on };
+            let change = User::create(&new, tx.new_id(), tx.now())?;
+            return tx.save(change).await;
+        };
+        // Checks that the person can be invited at all.
+        user.activate(tx.now())?;
+        let update = UserUpdate {
+            name: self.input.name.clone(),
+            email: Some(self.input.email.clone()),
+            role: self.input.role,
+            status: None,
+            hired_on: self.input.hired_on,
+        };
+        let change = user.update(&update, 0, tx.now())?;
+        tx.save(change).await
+    }
+}
+
+impl Command for Invite<'_> {
+    const PERMISSION: Permission = Permission::ManageUsers;
+    type Output = User;
+
+    async fn run(&self, tx: &mut Tx) -> Result<User> {
+        let mut user = self.person(tx).await?;
+        if let Some((team, role)) = self.input.team {
+            let team_id = tx.read().team(team).await.referenced("teamId")?.id;
+            let from = tx.grant().today(tx.now());
+            if user.membership_on(from).is_none_or(|stay| stay.team_id != team_id || stay.role != role) {
+                let step = Move { id: tx.new_id(), team_id, role, from };
+                user = tx.save(user.move_to(&step, tx.now())?).await?;
+            }
+        }
+        for open in tx.read().open_invitations(user.id).await? {
+            if let Some(change) = open.withdraw(tx.now()) {
+                tx.save(change).await?;
+            }
+        }
+        let invitation = NewInvitation {
+            user_id: user.id,
+            token_hash: self.token_hash.clone(),
+            mail_sealed_token: self.sealed.clone(),
+            created_by: tx.grant().user(),
+            lifetime: self.lifetime,
+        };
+        let change = Invitation::create(invitation, tx.new_id(), tx.now());
+        tx.save(change).await?;
+        Ok(user)
+    }
+}
+
+struct AcceptInvitation {
+    invitation: Invitation,
+    hash: String,
+    start: StartSession,
+}
+
+impl Command for AcceptInvitation {
+    const PERMISSION: Permission = Permission::SignIn;
+    type Output = Principal;
+
+    async fn run(&self, tx: &mut Tx) -> Result<Principal> {
+        let session = tx.new_id();
+        // The role is unknown until the person is read, and reading one's own entry needs none in particular.
+        let (organization, zone) = (self.start.organization, self.start.zone);
+        let mut principal = Principal { organization, user: self.start.user, session, role: Role::Rep, zone };
+        tx.become_principal(principal)?;
+        let user = tx.read().user(self.start.user).await?;
+        principal.role = user.role;
+        tx.become_principal(principal)?;
+        tx.save(self.invitation.accept(tx.now())?).await?;
+        let user = tx.save(user.activate(tx.now())?).await?;
+        tx.set_password_hash(user.id, &self.hash).await?;
+        self.start.start(tx, user.role, session).await
+    }
+}
+
+/// Input of [`App::create_administrator`].
+pub struct NewAdministrator {
+    /// The organisation, found by name or made.
+    pub organization: NewOrganization,
+    /// Full name.
+    pub name: String,
+    /// E-mail address.
+    pub email: String,
+    /// Password.
+    pub password: String,
+}
+
+struct CreateAdministrator<'a> {
+    input: &'a NewAdministrator,
+    existing: Option<Organization>,
+    password_hash: String,
+}
+
+impl Command for CreateAdministrator<'_> {
+    const PERMISSION: Permission = Permission::ManageUsers;
+    type Output = (Organization, User);
+
+    async fn run(&self, tx: &mut Tx) -> Result<Self::Output> {
+        let organization = match &self.existing {
+            Some(organization) => organization.clone(),
+            None => {
+                let id = tx.grant().organization()?;
+                let change = Organization::create(&self.input.organization, id, tx.now())?;
+                tx.save(change).await?
+            }
+        };
+        let new = NewUser {
+            name: self.input.name.clone(),
+            email: Some(self.input.email.clone()),
+            role: Role::Admin,
+            hired_on: None,
+        };
+        let change = User::create(&new, tx.new_id(), tx.now())?;
+        let user = tx.save(change).await?;
+        let user = tx.save(user.activate(tx.now())?).await?;
+        tx.set_password_hash(user.id, &self.password_hash).await?;
+        Ok((organization, user))
+    }
+}

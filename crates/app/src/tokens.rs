@@ -1,0 +1,267 @@
+//! Access tokens: short-lived JWTs (RFC 9068) signed with Ed25519. They carry identity only; what the person
+//! may do is read from the database at every request, so that a change of role bites at once.
+
+use std::sync::{Arc, RwLock};
+
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::Duration;
+use evenhand_domain::access::Actor;
+use evenhand_domain::error::{Error, Result};
+use evenhand_domain::id::{EntityId, OrganizationId, SessionId, UserId};
+use evenhand_domain::time::Timestamp;
+use evenhand_persistence::SigningKey;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::access::AccessSettings;
+use crate::door::App;
+
+/// Seconds by which clocks of nodes may differ.
+const LEEWAY_SECONDS: i64 = 5;
+/// How long verifiers may keep the published keys; a new key is published this long before it signs.
+pub const KEY_CACHE_SECONDS: i64 = 300;
+/// How often a node looks for new keys.
+const RELOAD_SECONDS: i64 = 30;
+/// How soon a node looks again when a token names a key that it does not know.
+const RELOAD_UNKNOWN_SECONDS: i64 = 1;
+/// Longest token that is looked at, in bytes.
+const TOKEN_BYTES_MAX: usize = 4_096;
+/// Where the sealed private keys belong.
+const SEAL_CONTEXT: &str = "signing-key";
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Claims {
+    iss: String,
+    aud: String,
+    sub: Uuid,
+    org: Uuid,
+    sid: Uuid,
+    jti: Uuid,
+    iat: i64,
+    nbf: i64,
+    exp: i64,
+}
+
+/// The keys of the installation as this node knows them, and how tokens are made and checked.
+pub(crate) struct Tokens {
+    issuer: String,
+    audience: String,
+    lifetime: Duration,
+    keys: RwLock<Arc<Keys>>,
+}
+
+struct Keys {
+    loaded_at: Option<Timestamp>,
+    all: Vec<SigningKey>,
+    // The private key that signs now, opened once.
+    signer: Option<(String, EncodingKey)>,
+}
+
+impl Tokens {
+    pub(crate) fn new(settings: &AccessSettings) -> Self {
+        Self {
+            issuer: settings.issuer.clone(),
+            audience: settings.audience.clone(),
+            lifetime: settings.access_token_lifetime,
+            keys: RwLock::new(Arc::new(Keys { loaded_at: None, all: Vec::new(), signer: None })),
+        }
+    }
+
+    fn cached(&self) -> Arc<Keys> {
+        Arc::clone(&self.keys.read().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+}
+
+impl App {
+    /// Makes the first signing key of an installation that has none.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn ensure_signing_key(&self) -> Result<()> {
+        if self.store().signing_keys().await?.is_empty() {
+            self.add_signing_key(self.now()).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes a new signing key. It is published now, signs after every verifier has had time to fetch it, and
+    /// the keys before it retire when the last token that they signed has expired.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn rotate_signing_key(&self) -> Result<String> {
+        self.add_signing_key(self.now().plus(Duration::seconds(KEY_CACHE_SECONDS))).await
+    }
+
+    async fn add_signing_key(&self, active_from: Timestamp) -> Result<String> {
+        let broken = |_| Error::Internal("no signing key could be made".into());
+        let pair = Ed25519KeyPair::generate().map_err(broken)?;
+        let private = pair.to_pkcs8v1().map_err(broken)?;
+        let public_key = URL_SAFE_NO_PAD.encode(pair.public_key().as_ref());
+        let id = crate::secrets::token_hash(&public_key)[..16].to_owned();
+        let key = SigningKey {
+            id: id.clone(),
+            public_key,
+            sealed_private_key: self.services().sealer.seal(SEAL_CONTEXT, private.as_ref())?,
+            created_at: self.now(),
+            active_from,
+            retired_at: None,
+        };
+        let last_use =
+            active_from.plus(self.tokens().lifetime + Duration::seconds(RELOAD_SECONDS + LEEWAY_SECONDS));
+        self.store().add_signing_key(&key, last_use).await?;
+        self.reload_keys().await?;
+        Ok(id)
+    }
+
+    /// The published keys as a JWK set (RFC 7517).
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn jwks(&self) -> Result<serde_json::Value> {
+        let now = self.now();
+        let keys = self.store().signing_keys().await?;
+        let keys: Vec<_> = keys
+            .iter()
+            .filter(|key| key.retired_at.is_none_or(|at| now < at))
+            .map(|key| {
+                serde_json::json!({
+                    "kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": key.id, "x": key.public_key,
+                })
+            })
+            .collect();
+        Ok(serde_json::json!({ "keys": keys }))
+    }
+
+    /// The actor behind an access token, as the database knows the person now.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] for a token that is wrong in any way, or whose session has ended.
+    pub async fn authenticate(&self, token: &str) -> Result<Actor> {
+        let claims = self.verify(token).await?;
+        let session = SessionId::from_uuid(claims.sid);
+        let principal = self
+            .store()
+            .unscoped_principal(OrganizationId::from_uuid(claims.org), session, self.now())
+            .await?
+            .filter(|principal| principal.user.uuid() == claims.sub)
+            .ok_or(Error::Unauthenticated("the session has ended; sign in again"))?;
+        Ok(Actor::User(principal))
+    }
+
+    /// The same actor as the database knows the person now.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] when the session has ended.
+    pub async fn renew(&self, actor: &Actor) -> Result<Actor> {
+        let Actor::User(principal) = actor else { return Ok(*actor) };
+        let renewed =
+            self.store().unscoped_principal(principal.organization, principal.session, self.now()).await?;
+        renewed.map(Actor::User).ok_or(Error::Unauthenticated("the session has ended; sign in again"))
+    }
+
+    /// Signs an access token. Answers the token and its life in seconds.
+    pub(crate) async fn issue_access_token(
+        &self,
+        organization: OrganizationId,
+        user: UserId,
+        session: SessionId,
+    ) -> Result<(String, i64)> {
+        let now = self.now();
+        let keys = self.keys(now).await?;
+        let (id, key) =
+            keys.signer.as_ref().ok_or_else(|| Error::Internal("there is no signing key".into()))?;
+        let seconds = now.micros().div_euclid(1_000_000);
+        let lifetime = self.tokens().lifetime.num_seconds();
+        let claims = Claims {
+            iss: self.tokens().issuer.clone(),
+            aud: self.tokens().audience.clone(),
+            sub: user.uuid(),
+            org: organization.uuid(),
+            sid: session.uuid(),
+            jti: self.store().new_id::<SessionId>(now).uuid(),
+            iat: seconds,
+            nbf: seconds,
+            exp: seconds + lifetime,
+        };
+        let header =
+            Header { typ: Some("at+jwt".into()), kid: Some(id.clone()), ..Header::new(Algorithm::EdDSA) };
+        let token = jsonwebtoken::encode(&header, &claims, key)
+            .map_err(|error| Error::Internal(format!("signing a token: {error}")))?;
+        Ok((token, lifetime))
+    }
+
+    async fn verify(&self, token: &str) -> Result<Claims> {
+        const BAD: Error = Error::Unauthenticated("the access token is not valid");
+        if token.len() > TOKEN_BYTES_MAX {
+            return Err(BAD);
+        }
+        let kid = key_id(token).ok_or(BAD)?;
+        let now = self.now();
+        let mut keys = self.keys(now).await?;
+        if !keys.all.iter().any(|key| key.id == kid) && keys.older_than(now, RELOAD_UNKNOWN_SECONDS) {
+            keys = self.reload_keys().await?;
+        }
+        let key = keys
+            .all
+            .iter()
+            .find(|key| key.id == kid && key.retired_at.is_none_or(|at| now < at))
+            .ok_or(BAD)?;
+        let mut validation = Validation::new(Algorithm::EdDSA);
+        validation.set_required_spec_claims(&["iss", "aud", "exp", "nbf", "sub"]);
+        validation.set_issuer(&[&self.tokens().issuer]);
+        validation.set_audience(&[&self.tokens().audience]);
+        // Times are checked below, against the injected clock.
+        validation.validate_exp = false;
+        validation.validate_nbf = false;
+        let public = DecodingKey::from_ed_components(&key.public_key)
+            .map_err(|error| Error::Internal(format!("a stored public key is broken: {error}")))?;
+        let claims = jsonwebtoken::decode::<Claims>(token, &public, &validation).map_err(|_| BAD)?.claims;
+        let seconds = now.micros().div_euclid(1_000_000);
+        if claims.nbf > seconds + LEEWAY_SECONDS || claims.iat > seconds + LEEWAY_SECONDS {
+            return Err(BAD);
+        }
+        if seconds >= claims.exp + LEEWAY_SECONDS {
+            return Err(Error::Unauthenticated("the access token has expired; refresh the session"));
+        }
+        Ok(claims)
+    }
+
+    async fn keys(&self, now: Timestamp) -> Result<Arc<Keys>> {
+        let keys = self.tokens().cached();
+        if keys.older_than(now, RELOAD_SECONDS) { self.reload_keys().await } else { Ok(keys) }
+    }
+
+    async fn reload_keys(&self) -> Result<Arc<Keys>> {
+        let now = self.now();
+        let all = self.store().signing_keys().await?;
+        let signer = match all.iter().find(|key| key.active_from <= now) {
+            Some(key) => {
+                let private = self.services().sealer.open(SEAL_CONTEXT, &key.sealed_private_key)?;
+                Some((key.id.clone(), EncodingKey::from_ed_der(&private)))
+            }
+            None => None,
+        };
+        let keys = Arc::new(Keys { loaded_at: Some(now), all, signer });
+        *self.tokens().keys.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::clone(&keys);
+        Ok(keys)
+    }
+}
+
+impl Keys {
+    fn older_than(&self, now: Timestamp, seconds: i64) -> bool {
+        self.loaded_at.is_none_or(|at| at.plus(Duration::seconds(seconds)) <= now || now < at)
+    }
+}
+
+/// The key id of a token whose header is exactly what we issue. The library checks neither `typ` nor `crit`.
+fn key_id(token: &str) -> Option<String> {
+    let header = URL_SAFE_NO_PAD.decode(token.split('.').next()?).ok()?;
+    let header: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&header).ok()?;
+    let text = |name: &str| header.get(name).and_then(serde_json::Value::as_str);
+    let ours = text("alg") == Some("EdDSA") && text("typ") == Some("at+jwt") && !header.contains_key("crit");
+    ours.then(|| text("kid").map(str::to_owned)).flatten()
+}
