@@ -10,4 +10,4 @@ demo:
 
 # Rewrites the golden files from what the code does now; read the diff before committing it.
 accept:
-    EVENHAND_ACCEPT=1 tests/run test
+    ACCEPT_GOLDEN=1 tests/run test

@@ -284,9 +284,12 @@ impl LogActivityInput {
         let customer_id = problems.take("customerId", ids::decode_opt(self.customer_id.as_ref()));
         let deal_id = problems.take("dealId", ids::decode_opt(self.deal_id.as_ref()));
         let user_id = problems.take("userId", ids::decode_opt(self.user_id.as_ref()));
-        let seconds = problems.take("seconds", self.seconds.map(u32::try_from).transpose().map_err(|_| {
-            Problem::new(Code::OutOfRange, format!("Seconds must lie between 0 and {SECONDS_MAX}."))
-        }));
+        let seconds = problems.take(
+            "seconds",
+            self.seconds.map(u32::try_from).transpose().map_err(|_| {
+                Problem::new(Code::OutOfRange, format!("Seconds must lie between 0 and {SECONDS_MAX}."))
+            }),
+        );
         problems.finish_with(|| {
             Some(LogActivity {
                 kind: self.kind.0,

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use evenhand_app::feed::{CountAuditEntries, EventFilter, EventRecord, ListAuditEntries, ListChanges};
 use evenhand_domain::change::{EventKind, SubjectType};
 use evenhand_domain::error::{Code, Error, Problem};
-use evenhand_domain::id::EntityId;
+use evenhand_domain::id::{CustomerId, EntityId};
 use evenhand_domain::page::PageRequest;
 use futures_util::{Stream, stream};
 
@@ -235,8 +235,21 @@ fn kinds(types: Option<&[String]>) -> std::result::Result<Vec<EventKind>, Error>
     types.iter().map(parse).collect()
 }
 
-async fn part(request: &Request, after: i64, size: u32, kinds: Vec<EventKind>) -> std::result::Result<ChangeConnection, Error> {
-    let page = request.query(&ListChanges { after, size: size as usize, kinds }).await?;
+/// Everything that happened to a customer, the deals with it and what was done for it, oldest first.
+pub(crate) async fn customer_history(
+    ctx: &Context<'_>,
+    customer: CustomerId,
+    first: Option<i32>,
+    after: Option<String>,
+) -> Result<ChangeConnection> {
+    let size = PageRequest::new(first, None, None, None)?.size as usize;
+    let after = position(after.as_deref(), "after")?.unwrap_or(0);
+    let list = ListChanges { after, size, kinds: Vec::new(), customer: Some(customer) };
+    Ok(part(Request::of(ctx), &list).await?)
+}
+
+async fn part(request: &Request, list: &ListChanges) -> std::result::Result<ChangeConnection, Error> {
+    let page = request.query(list).await?;
     let edges: Vec<ChangeEdge> = page
         .entries
         .into_iter()
@@ -244,7 +257,7 @@ async fn part(request: &Request, after: i64, size: u32, kinds: Vec<EventKind>) -
         .collect();
     let page_info = PageInfo {
         has_next_page: page.has_more,
-        has_previous_page: after > 0,
+        has_previous_page: list.after > 0,
         start_cursor: edges.first().map(|edge| edge.cursor.clone()),
         end_cursor: Some(cursor(page.position)),
     };
@@ -267,9 +280,10 @@ impl ChangeQueries {
         #[graphql(desc = "Number of changes, 1 to 100; 20 if not given.")] first: Option<i32>,
         #[graphql(desc = "Only these types, e.g. `deal.won`; all if not given.")] types: Option<Vec<String>>,
     ) -> Result<ChangeConnection> {
-        let size = PageRequest::new(first, None, None, None)?.size;
+        let size = PageRequest::new(first, None, None, None)?.size as usize;
         let after = position(after.as_deref(), "after")?.unwrap_or(0);
-        Ok(part(Request::of(ctx), after, size, kinds(types.as_deref())?).await?)
+        let list = ListChanges { after, size, kinds: kinds(types.as_deref())?, customer: None };
+        Ok(part(Request::of(ctx), &list).await?)
     }
 
     /// Who changed what, when and by which request, newest first. For administrators.
@@ -329,7 +343,7 @@ fn live(request: Request, after: i64, kinds: Vec<EventKind>) -> impl Stream<Item
         loop {
             // Seen before reading, so that a batch numbered while we read wakes us again.
             feed.mark_unchanged();
-            let list = ListChanges { after, size: 100, kinds: kinds.clone() };
+            let list = ListChanges { after, size: 100, kinds: kinds.clone(), customer: None };
             let page = match request.fresh_query(&list).await {
                 Ok(page) => page,
                 Err(error) => return Some((vec![Err(error.into())], (request, i64::MAX, kinds, feed))),

@@ -16,6 +16,7 @@ use evenhand_domain::filter::{Direction, Filter};
 use evenhand_domain::id::{CustomerId, UserId};
 
 use crate::activities::{self, Activity, ActivityConnection};
+use crate::changes::{self, ChangeConnection};
 use crate::context::{Request, total};
 use crate::deals::{self, DealConnection};
 use crate::error::payload;
@@ -97,9 +98,9 @@ impl Customer {
             None => self.0.owner_id,
             Some(at) => {
                 let periods = owner_periods(ctx, self.0.id).await?;
-                let held = periods.iter().find(|period| {
-                    period.from <= at.0 && period.to.is_none_or(|end| at.0 < end)
-                });
+                let held = periods
+                    .iter()
+                    .find(|period| period.from <= at.0 && period.to.is_none_or(|end| at.0 < end));
                 held.and_then(|period| period.owner_id)
             }
         };
@@ -156,12 +157,25 @@ impl Customer {
     async fn deals(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Number of deals, 1 to 100; 20 if neither first nor last is given.")] first: Option<i32>,
+        #[graphql(desc = "Number of deals, 1 to 100; 20 if neither first nor last is given.")] first: Option<
+            i32,
+        >,
         #[graphql(desc = "Cursor to go on after.")] after: Option<String>,
         #[graphql(desc = "Number of deals at the end of the list, 1 to 100.")] last: Option<i32>,
         #[graphql(desc = "Cursor to go back before.")] before: Option<String>,
     ) -> Result<DealConnection> {
         deals::customer_deals(ctx, self.0.id, PageArgs { first, after, last, before }).await
+    }
+
+    /// Everything that happened to this customer, the deals with it and what was done for it, as far as you may
+    /// see it, oldest first. A part of the feed: `endCursor` works in `changes` too.
+    async fn history(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Number of changes, 1 to 100; 20 if not given.")] first: Option<i32>,
+        #[graphql(desc = "Cursor to go on after; the beginning if not given.")] after: Option<String>,
+    ) -> Result<ChangeConnection> {
+        changes::customer_history(ctx, self.0.id, first, after).await
     }
 }
 
@@ -362,7 +376,9 @@ impl CustomerQueries {
         #[graphql(desc = "Number of customers at the end of the list, 1 to 100.")] last: Option<i32>,
         #[graphql(desc = "Cursor to go back before.")] before: Option<String>,
         #[graphql(desc = "Which customers; all if not given.")] filter: Option<CustomerFilter>,
-        #[graphql(desc = "The order; the latest recorded first if not given.")] order_by: Option<CustomerOrder>,
+        #[graphql(desc = "The order; the latest recorded first if not given.")] order_by: Option<
+            CustomerOrder,
+        >,
     ) -> Result<CustomerConnection> {
         let request = Request::of(ctx);
         let filter = filter.unwrap_or_default().parse(0)?;

@@ -1,9 +1,8 @@
 //! Deals and their credit lines in GraphQL.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
-use async_graphql::{ComplexObject, Context, ID, InputObject, Object, Result};
+use async_graphql::{Context, ID, InputObject, Object, Result};
 use evenhand_app::deals::{
     CountDeals, CountDealsOfCustomers, CreditLinesByDeals, DealsByIds, ListDeals, NewestDealsOfCustomers,
 };
@@ -17,13 +16,13 @@ use futures_util::FutureExt;
 
 use crate::context::{Request, total};
 use crate::customers::{self, Customer};
-use crate::filters::{DateTimeFilter, EnumFilter, IdFilter, OptionalIdFilter, TextFilter, combine, ranges};
+use crate::filters::{DateTimeFilter, IdFilter, OptionalIdFilter, TextFilter, combine, enum_filter, ranges};
+use crate::ids;
 use crate::page::{PageArgs, Total, connection};
 use crate::products::{self, Product};
-use crate::scalars::{Currency, Date, DateTime, Decimal, Money, MoneyInput};
+use crate::scalars::{Currency, Date, DateTime, Decimal, Money};
 use crate::users::{self, User};
 use crate::wire::Wire;
-use crate::ids;
 
 mod mutations;
 pub(crate) use mutations::DealMutations;
@@ -233,7 +232,9 @@ pub(crate) async fn customer_deals(
     let request = Request::of(ctx);
     let deals = if page.backward || page.after.is_some() || page.before.is_some() {
         let filter = Filter::Term(DealTerm::Customer(OneOf::In(vec![customer])));
-        request.query(&ListDeals { page, filter, sort: DealSort::CreatedAt, direction: Direction::Desc }).await
+        request
+            .query(&ListDeals { page, filter, sort: DealSort::CreatedAt, direction: Direction::Desc })
+            .await
     } else {
         newest(request, customer, page.size).await
     };
@@ -269,15 +270,16 @@ fn customer_total(request: &Request, customer: CustomerId) -> Total {
         let request = request.clone();
         async move {
             let batch = request.clone();
-            let count = request
-                .loaders()
-                .deal_counts
-                .load(customer, |customers| async move { batch.query(&CountDealsOfCustomers(customers)).await });
+            let count = request.loaders().deal_counts.load(customer, |customers| async move {
+                batch.query(&CountDealsOfCustomers(customers)).await
+            });
             Ok(hidden(count.await)?.unwrap_or(0))
         }
         .boxed()
     })
 }
+
+enum_filter!(DealStageFilter, DealStage, "the stage of a deal");
 
 /// Compares an amount of money; amounts in other currencies never match. Give at least one of the bounds.
 #[derive(Clone, InputObject)]
@@ -310,7 +312,7 @@ pub(crate) struct DealFilter {
     /// By number, ignoring case and spacing.
     number: Option<TextFilter>,
     /// By stage.
-    stage: Option<EnumFilter<Wire<DealStage>>>,
+    stage: Option<DealStageFilter>,
     /// By who sells.
     owner: Option<IdFilter>,
     /// By who buys.
@@ -415,7 +417,9 @@ impl DealQueries {
         ctx: &Context<'_>,
         #[graphql(desc = "Number of deals from the start, 1 to 100; 20 if not given.")] first: Option<i32>,
         #[graphql(desc = "Cursor to go on after.")] after: Option<String>,
-        #[graphql(desc = "Number of deals from the end, 1 to 100; not together with `first`.")] last: Option<i32>,
+        #[graphql(desc = "Number of deals from the end, 1 to 100; not together with `first`.")] last: Option<
+            i32,
+        >,
         #[graphql(desc = "Cursor to end before.")] before: Option<String>,
         #[graphql(desc = "Which deals; all if not given.")] filter: Option<DealFilter>,
         #[graphql(desc = "Their order; newest first if not given.")] order_by: Option<DealOrder>,

@@ -134,7 +134,8 @@ mod tests {
 
     fn judge(text: &str) -> Option<String> {
         let document = async_graphql::parser::parse_query(text).expect("a document");
-        check(&document).err().and_then(|error| crate::error::code_of(&error).map(str::to_owned))
+        let code = check(&document).err()?.extensions?.get("code")?.clone().into_json().ok()?;
+        code.as_str().map(str::to_owned)
     }
 
     #[test]

@@ -88,14 +88,6 @@ fn code(error: &Error) -> &'static str {
     }
 }
 
-/// The code that a finished error carries.
-pub(crate) fn code_of(error: &ServerError) -> Option<&str> {
-    match error.extensions.as_ref()?.get("code")? {
-        async_graphql::Value::String(code) => Some(code),
-        _ => None,
-    }
-}
-
 /// Gives an error its code and a text that leaks nothing.
 pub(crate) fn present(mut error: ServerError, request_id: &str) -> ServerError {
     let mut extensions = error.extensions.take().unwrap_or_else(ErrorExtensionValues::default);

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use actix_web::http::ConnectionType;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::{self, Bytes, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
@@ -14,6 +15,7 @@ use evenhand_domain::error::Error;
 use evenhand_domain::id::EventId;
 use futures_util::{FutureExt, StreamExt};
 use serde::Deserialize;
+use tokio::sync::watch;
 
 use crate::context::Request;
 use crate::document;
@@ -45,6 +47,18 @@ pub(crate) struct Edge {
     pub(crate) app: App,
     pub(crate) schema: Schema,
     pub(crate) settings: ApiSettings,
+    pub(crate) stage: watch::Sender<Stage>,
+}
+
+/// How near its end the server is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// Requests are welcome.
+    Serving,
+    /// Requests are still served, but `/ready` sends them elsewhere and connections are not kept.
+    Draining,
+    /// Streams, which would go on for ever, are cut; their clients begin again elsewhere.
+    Ending,
 }
 
 /// The body of a request.
@@ -72,6 +86,9 @@ async fn live() -> HttpResponse {
 }
 
 async fn ready(edge: Data<Edge>) -> HttpResponse {
+    if *edge.stage.borrow() > Stage::Serving {
+        return HttpResponse::ServiceUnavailable().content_type("text/plain").body("the server is stopping\n");
+    }
     match edge.app.ping().await {
         Ok(()) => HttpResponse::Ok().content_type("text/plain").body("ready\n"),
         Err(error) => {
@@ -124,6 +141,9 @@ async fn graphql(http: HttpRequest, payload: Payload, edge: Data<Edge>) -> HttpR
     if let Ok(value) = HeaderValue::from_str(&request_id) {
         response.headers_mut().insert(header::HeaderName::from_static("x-request-id"), value);
     }
+    if *edge.stage.borrow() > Stage::Serving {
+        response.head_mut().set_connection_type(ConnectionType::Close);
+    }
     response
 }
 
@@ -150,10 +170,15 @@ async fn graphql_stream(http: HttpRequest, payload: Payload, edge: Data<Edge>) -
             }
         },
     );
+    let mut stage = edge.stage.subscribe();
+    let ending = async move {
+        // An error means that the server is gone, which is the same.
+        let _ = stage.wait_for(|stage| *stage == Stage::Ending).await;
+    };
     HttpResponse::Ok()
         .content_type("text/event-stream")
         .insert_header((header::CACHE_CONTROL, "no-store"))
-        .streaming(events)
+        .streaming(events.take_until(Box::pin(ending)))
 }
 
 /// Reads, parses and judges a request. The same for all transports.

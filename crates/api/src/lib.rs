@@ -31,7 +31,7 @@ mod wire;
 use actix_web::web::{Data, ServiceConfig};
 use evenhand_app::App;
 
-pub use http::ApiSettings;
+pub use http::{ApiSettings, Stage};
 pub use schema::sdl;
 
 /// The API, to be mounted on an actix application. Build it once and clone it for each worker thread.
@@ -41,7 +41,13 @@ pub struct Api(Data<http::Edge>);
 impl Api {
     /// The API of an application.
     pub fn new(app: App, settings: ApiSettings) -> Self {
-        Self(Data::new(http::Edge { app, schema: schema::build(), settings }))
+        let stage = tokio::sync::watch::Sender::new(Stage::Serving);
+        Self(Data::new(http::Edge { app, schema: schema::build(), settings, stage }))
+    }
+
+    /// Tells how near its end the server is.
+    pub fn set_stage(&self, stage: Stage) {
+        self.0.stage.send_replace(stage);
     }
 
     /// Mounts the routes.

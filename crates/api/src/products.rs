@@ -201,8 +201,7 @@ impl ProductMutations {
             async {
                 let mut problems = Problems::default();
                 let id = problems.take("id", ids::decode(&input.id));
-                let list_price =
-                    problems.take("listPrice", patch(input.list_price).check(MoneyInput::parse));
+                let list_price = problems.take("listPrice", patch(input.list_price).check(MoneyInput::parse));
                 let command = problems.finish_with(|| {
                     let update = ProductUpdate {
                         code: patch(input.code),

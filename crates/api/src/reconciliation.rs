@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::hash::Hash;
 
 use async_graphql::{Context, Object, Result};
-use evenhand_app::reconciliation::{Facts, OrganizationRevenue, Reconcile, Report, RevenueOfTeams, RevenueOfUsers};
+use evenhand_app::reconciliation::{
+    Facts, OrganizationRevenue, Reconcile, Report, RevenueOfTeams, RevenueOfUsers,
+};
 use evenhand_domain::error::Error;
 use evenhand_domain::id::{TeamId, UserId};
 use evenhand_domain::money;
@@ -41,7 +43,13 @@ impl Reconciliation {
     /// Both sides in each currency that occurs, by code; empty when nothing was won or cancelled.
     async fn currencies(&self) -> Vec<CurrencyReconciliation> {
         let side = |side: &domain::CurrencyReconciliation| CurrencyReconciliation {
-            teams: self.0.teams.iter().filter(|team| team.amount.currency == side.currency).copied().collect(),
+            teams: self
+                .0
+                .teams
+                .iter()
+                .filter(|team| team.amount.currency == side.currency)
+                .copied()
+                .collect(),
             side: side.clone(),
         };
         self.0.proof.currencies.iter().map(side).collect()
@@ -174,9 +182,7 @@ fn facts(period: &PeriodInput, as_of: Option<DateTime>) -> std::result::Result<F
 
 /// Amounts as the schema shows them; a role that may read no revenue at all gets null, like anybody who asks
 /// for a person or a team beyond their reach.
-fn amounts(
-    found: std::result::Result<Option<Vec<money::Money>>, Error>,
-) -> Result<Option<Vec<Money>>> {
+fn amounts(found: std::result::Result<Option<Vec<money::Money>>, Error>) -> Result<Option<Vec<Money>>> {
     match found {
         Err(Error::Forbidden) => Ok(None),
         found => Ok(found?.map(|amounts| amounts.into_iter().map(Money).collect())),

@@ -8,9 +8,9 @@ use evenhand_domain::teams as domain;
 
 use crate::context::{Request, total};
 use crate::error::payload;
-use crate::ids;
+use crate::{ids, reconciliation};
 use crate::page::{PageArgs, connection};
-use crate::scalars::DateTime;
+use crate::scalars::{DateTime, Money, PeriodInput};
 use crate::users::{UserConnection, team_members};
 
 /// The order of the list, as its cursors know it.
@@ -80,6 +80,17 @@ impl Team {
         #[graphql(desc = "Cursor to go on after.")] after: Option<String>,
     ) -> Result<UserConnection> {
         team_members(ctx, self.0.id, PageArgs::forward(first, after)).await
+    }
+
+    /// Won revenue of this team and the teams below it in a period, one amount per currency; null where you may
+    /// not see it. A person's credit counts for the team that the person was in on the day of the fact.
+    async fn won_revenue(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The period.")] period: PeriodInput,
+        #[graphql(desc = "Count only what had happened by then; now if not given.")] as_of: Option<DateTime>,
+    ) -> Result<Option<Vec<Money>>> {
+        reconciliation::team_revenue(ctx, self.0.id, &period, as_of).await
     }
 
     /// When the team was created.

@@ -38,7 +38,7 @@ fn describe<T: WireEnum>(registry: &mut Registry) -> String {
         visible: None,
         inaccessible: false,
         tags: Vec::new(),
-        rust_typename: Some(std::any::type_name::<T>()),
+        rust_typename: Some(std::any::type_name::<Wire<T>>()),
         directive_invocations: Vec::new(),
         requires_scopes: Vec::new(),
     })

@@ -3,6 +3,7 @@
 use evenhand_domain::access::Permission;
 use evenhand_domain::change::EventKind;
 use evenhand_domain::error::Result;
+use evenhand_domain::id::CustomerId;
 use evenhand_persistence::Reader;
 pub use evenhand_persistence::{EventFilter, EventRecord};
 use tokio::sync::watch;
@@ -34,6 +35,8 @@ pub struct ListChanges {
     pub size: usize,
     /// Only these kinds; empty for all.
     pub kinds: Vec<EventKind>,
+    /// Only what is about this customer, the deals with it and what was done for it, of all kinds.
+    pub customer: Option<CustomerId>,
 }
 
 impl Query for ListChanges {
@@ -45,7 +48,10 @@ impl Query for ListChanges {
         let end = reader.feed_position().await?;
         let (mut entries, mut position, mut scanned) = (Vec::new(), self.after, 0);
         while position < end && scanned < SCAN_MAX {
-            let rows = reader.unscoped_events_after(position, &self.kinds, SCAN_ROWS).await?;
+            let rows = match self.customer {
+                Some(id) => reader.unscoped_events_of_customer(id, position, SCAN_ROWS).await?,
+                None => reader.unscoped_events_after(position, &self.kinds, SCAN_ROWS).await?,
+            };
             if rows.is_empty() {
                 // Nothing of these kinds up to the end.
                 position = end;

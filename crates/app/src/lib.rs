@@ -8,6 +8,7 @@ pub mod activities;
 pub mod customers;
 pub mod deals;
 pub mod door;
+pub mod exports;
 pub mod feed;
 pub mod imports;
 pub mod mail;

@@ -93,7 +93,17 @@ impl App {
     /// # Errors
     /// When the database cannot be reached.
     pub async fn rotate_signing_key(&self) -> Result<String> {
-        self.add_signing_key(self.now().plus(Duration::seconds(KEY_CACHE_SECONDS))).await
+        // Where no key opens, nobody can sign in, and the new one begins at once.
+        let wait = if matches!(self.check_signing_key().await, Ok(true)) { KEY_CACHE_SECONDS } else { 0 };
+        self.add_signing_key(self.now().plus(Duration::seconds(wait))).await
+    }
+
+    /// Whether there is a key that signs now.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when it does not open with the secret of this installation.
+    pub async fn check_signing_key(&self) -> Result<bool> {
+        Ok(self.reload_keys().await?.signer.is_some())
     }
 
     async fn add_signing_key(&self, active_from: Timestamp) -> Result<String> {

@@ -38,8 +38,8 @@ impl ImportState {
 }
 
 wire_enum! {
-    /// What became of a row.
-    Verdict {
+    /// What became of a row of an import.
+    Verdict as "ImportVerdict" {
         /// It made something new.
         Created = "CREATED",
         /// It changed what was there.

@@ -6,11 +6,12 @@ use std::time::Duration;
 use evenhand_domain::error::{Error, Result};
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 
 use crate::error::database_error;
+use crate::health::SchemaState;
 
 /// How long a SQLite writer waits for another process (an import beside a server) to finish.
 const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -122,19 +123,58 @@ impl Backend {
         lock.commit().await.map_err(database_error)
     }
 
-    /// Names of the migrations that are still to run.
-    pub(crate) async fn pending_migrations(&self) -> Result<Vec<String>> {
+    /// How far the schema is. Only reads.
+    pub(crate) async fn schema_state(&self) -> Result<SchemaState> {
         use evenhand_migrations::Migrator;
         use sea_orm_migration::MigratorTrait;
-        let pending = Migrator::get_pending_migrations(&self.write).await.map_err(database_error)?;
-        Ok(pending.iter().map(|migration| migration.name().to_owned()).collect())
+        let pending = match Migrator::get_pending_migrations_read_only(&self.read).await {
+            Ok(pending) => pending,
+            // What the migrator says of a migration that it does not know, and of nothing else.
+            Err(DbErr::Custom(_)) => return Ok(SchemaState::Ahead),
+            Err(error) => return Err(database_error(error)),
+        };
+        Ok(match pending.len() {
+            0 => SchemaState::Current,
+            all if all == Migrator::migrations().len() => SchemaState::Empty,
+            _ => SchemaState::Behind(
+                pending.iter().map(|migration| migration.name().to_owned()).collect(),
+            ),
+        })
     }
 
-    /// True when no table of ours exists yet.
-    pub(crate) async fn is_empty(&self) -> Result<bool> {
-        let pending = self.pending_migrations().await?;
-        use sea_orm_migration::MigratorTrait;
-        Ok(pending.len() == evenhand_migrations::Migrator::migrations().len())
+    /// Name and version of the database.
+    pub(crate) async fn version(&self) -> Result<String> {
+        let (backend, name, sql) = if self.is_sqlite() {
+            (DbBackend::Sqlite, "SQLite", "SELECT sqlite_version() AS version")
+        } else {
+            (DbBackend::Postgres, "PostgreSQL", "SELECT current_setting('server_version') AS version")
+        };
+        let row = self.read.query_one_raw(Statement::from_string(backend, sql)).await.map_err(database_error)?;
+        let version: String = row.map_or(Ok(String::new()), |row| row.try_get("", "version")).map_err(database_error)?;
+        Ok(format!("{name} {version}"))
+    }
+
+    /// What the database itself finds damaged. PostgreSQL has no such check for everyday use.
+    pub(crate) async fn damage(&self) -> Result<Vec<String>> {
+        let mut damage = Vec::new();
+        if !self.is_sqlite() {
+            return Ok(damage);
+        }
+        let rows = async |sql: &str| {
+            let statement = Statement::from_string(DbBackend::Sqlite, sql);
+            self.read.query_all_raw(statement).await.map_err(database_error)
+        };
+        for row in rows("PRAGMA integrity_check").await? {
+            let finding: String = row.try_get("", "integrity_check").map_err(database_error)?;
+            if finding != "ok" {
+                damage.push(finding);
+            }
+        }
+        for row in rows("PRAGMA foreign_key_check").await? {
+            let text = |column| row.try_get::<String>("", column).map_err(database_error);
+            damage.push(format!("a row of {} refers to a row of {} that is missing", text("table")?, text("parent")?));
+        }
+        Ok(damage)
     }
 
     /// Tries to become the one sequencer until `tx` ends. SQLite has one writer anyway.

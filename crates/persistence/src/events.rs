@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use evenhand_domain::access::{Actor, Permission};
 use evenhand_domain::change::{Event, EventKind, SubjectType};
 use evenhand_domain::error::{Error, Result};
-use evenhand_domain::id::{EntityId, EventId, OrganizationId, UserId};
+use evenhand_domain::id::{CustomerId, EntityId, EventId, OrganizationId, UserId};
 use evenhand_domain::time::Timestamp;
-use sea_orm::sea_query::{Expr, OnConflict, Query};
+use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query, SelectStatement, UnionType};
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter,
     QueryOrder, QuerySelect,
@@ -343,6 +343,32 @@ async fn append(tx: &impl ConnectionTrait, org: Uuid, rows: Vec<Row>) -> Result<
     if moved.rows_affected == 1 { Ok(()) } else { Err(Error::Contention) }
 }
 
+/// The ordinals of the events about a customer, the deals with it and what was done for it.
+fn about_customer(org: Uuid, customer: Uuid) -> SelectStatement {
+    let of = |subject: SubjectType| {
+        Query::select()
+            .column((Entity, Column::Ordinal))
+            .from(Entity)
+            .and_where(Column::OrgId.eq(org))
+            .and_where(Column::Subject.eq(subject.as_str()))
+            .to_owned()
+    };
+    let with_customer = |table: &'static str| {
+        Query::select()
+            .column((table, "id"))
+            .from(table)
+            .and_where(Expr::col((table, "org_id")).eq(org))
+            .and_where(Expr::col((table, "customer_id")).eq(customer))
+            .to_owned()
+    };
+    let mut own = of(SubjectType::Customer).and_where(Column::SubjectId.eq(customer)).to_owned();
+    for (subject, table) in [(SubjectType::Activity, "activities"), (SubjectType::Deal, "deals")] {
+        let about = Column::SubjectId.in_subquery(with_customer(table));
+        own.union(UnionType::All, of(subject).and_where(about).to_owned());
+    }
+    own
+}
+
 impl Reader<'_> {
     /// The last position of the organisation's feed; 0 when it is empty.
     ///
@@ -373,6 +399,31 @@ impl Reader<'_> {
             select = select.filter(Column::Kind.is_in(kinds.iter().map(|kind| kind.as_str())));
         }
         select.all(&self.db).await.map_err(database_error)?.into_iter().map(restore).collect()
+    }
+
+    /// Up to `limit` entries after `position`, in order, about a customer, the deals with it and what was done
+    /// for it. The caller still has to drop what is not visible: see [`Reader::visible_subjects`].
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn unscoped_events_of_customer(
+        &self,
+        customer: CustomerId,
+        position: i64,
+        limit: u64,
+    ) -> Result<Vec<EventRecord>> {
+        let org = self.org()?;
+        let rows = Entity::find()
+            .filter(Column::OrgId.eq(org))
+            .filter(Column::Ordinal.in_subquery(about_customer(org, customer.uuid())))
+            .filter(Column::Position.gt(position))
+            // A sum, lest SQLite walk the whole log in order of the column instead of looking up these few.
+            .order_by_asc(Expr::col((Entity, Column::Position)).add(0))
+            .limit(limit)
+            .all(&self.db)
+            .await
+            .map_err(database_error)?;
+        rows.into_iter().map(restore).collect()
     }
 
     /// Up to `limit` entries before `position`, newest first: the audit trail.

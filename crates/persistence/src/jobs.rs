@@ -39,6 +39,9 @@ mod entity {
 }
 use entity::{Column, Entity, Model as Row};
 
+/// Dead jobs that are shown at most.
+const DEAD_JOBS_MAX: u64 = 20;
+
 const WAITING: &str = "WAITING";
 const DEAD: &str = "DEAD";
 
@@ -60,6 +63,21 @@ pub struct ClaimedJob {
     pub request: JobRequest,
     /// How often it was claimed, this time included.
     pub attempts: i32,
+}
+
+/// A job that was given up and waits to be looked at.
+#[derive(Clone, Debug)]
+pub struct DeadJob {
+    /// Its id.
+    pub id: JobId,
+    /// The organisation that it worked for.
+    pub organization: OrganizationId,
+    /// When it was asked for.
+    pub created_at: Timestamp,
+    /// How often it was tried.
+    pub attempts: i32,
+    /// Why the last try failed.
+    pub error: String,
 }
 
 impl Tx {
@@ -150,5 +168,24 @@ impl Store {
             None => update.col_expr(Column::State, Expr::value(DEAD)),
         };
         update.exec(self.backend.write()).await.map_err(database_error).map(drop)
+    }
+
+    /// The newest jobs that were given up, at most 20.
+    pub(crate) async fn dead_jobs(&self) -> Result<Vec<DeadJob>> {
+        let rows = Entity::find()
+            .filter(Column::State.eq(DEAD))
+            .order_by_desc(Column::CreatedAt)
+            .limit(DEAD_JOBS_MAX)
+            .all(self.backend.read())
+            .await
+            .map_err(database_error)?;
+        let dead = |row: Row| DeadJob {
+            id: JobId::from_uuid(row.id),
+            organization: OrganizationId::from_uuid(row.org_id),
+            created_at: Timestamp::new(row.created_at),
+            attempts: row.attempts,
+            error: row.last_error.unwrap_or_default(),
+        };
+        Ok(rows.into_iter().map(dead).collect())
     }
 }

@@ -16,6 +16,7 @@ mod customers;
 mod deals;
 mod error;
 mod events;
+mod health;
 mod ids;
 mod imports;
 mod jobs;
@@ -33,7 +34,8 @@ mod visibility;
 
 pub use backend::{StoreOptions, count_statements};
 pub use events::{AuditFault, AuditReport, EventFilter, EventRecord};
+pub use health::{Health, SchemaState};
 pub use ids::IdSource;
-pub use jobs::ClaimedJob;
+pub use jobs::{ClaimedJob, DeadJob};
 pub use sessions::{Candidate, RefreshToken, SigningKey};
 pub use store::{Reader, Store, Tx};

@@ -42,22 +42,6 @@ impl Store {
         self.backend.migrate().await
     }
 
-    /// Names of the migrations that are still to run.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub async fn pending_migrations(&self) -> Result<Vec<String>> {
-        self.backend.pending_migrations().await
-    }
-
-    /// True when the database has no schema yet.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub async fn is_empty(&self) -> Result<bool> {
-        self.backend.is_empty().await
-    }
-
     /// True for SQLite.
     pub fn is_sqlite(&self) -> bool {
         self.backend.is_sqlite()

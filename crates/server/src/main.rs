@@ -1,2 +1,7 @@
-//! Evenhand.
-fn main() {}
+//! The program `evenhand`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    evenhand_server::cli::main()
+}

@@ -1,0 +1,111 @@
+//! What happens to one customer of the demo, before anybody has written it down.
+
+use chrono::NaiveDate;
+use evenhand_domain::activities::ActivityKind;
+use evenhand_domain::customers::{CustomerGrade, CustomerKind, CustomerStage};
+use evenhand_domain::deals::{CreditKind, DealStage};
+use evenhand_domain::money::Money;
+use evenhand_domain::time::Timestamp;
+
+/// A customer from the day it was collected.
+#[derive(Debug, PartialEq)]
+pub(super) struct Story {
+    pub(super) lead: Lead,
+    pub(super) touches: Vec<Touch>,
+    pub(super) steps: Vec<Step>,
+    pub(super) deals: Vec<DealStory>,
+}
+
+/// A customer as collected.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Lead {
+    /// Who collected it, by place in the plan's list of people.
+    pub(super) person: usize,
+    pub(super) name: String,
+    pub(super) city: &'static str,
+    pub(super) kind: CustomerKind,
+    pub(super) grade: Option<CustomerGrade>,
+    pub(super) sector: &'static str,
+    pub(super) source: &'static str,
+    pub(super) at: Timestamp,
+}
+
+/// A call, visit or message.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Touch {
+    pub(super) kind: ActivityKind,
+    pub(super) at: Timestamp,
+    pub(super) seconds: Option<u32>,
+    pub(super) connected: Option<bool>,
+    pub(super) outcome: Option<&'static str>,
+    pub(super) note: Option<&'static str>,
+    /// Place in the deals of the story.
+    pub(super) deal: Option<usize>,
+}
+
+/// Another stage of the customer.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Step {
+    pub(super) stage: CustomerStage,
+    pub(super) at: Timestamp,
+    pub(super) reason: Option<&'static str>,
+    pub(super) evidence: Option<Evidence>,
+}
+
+/// What shows that a stage was reached.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Evidence {
+    /// Place in the touches of the story, or of the week once the story is planned.
+    Touch(usize),
+    /// Title of a document.
+    Document(&'static str),
+}
+
+/// A deal from its opening.
+#[derive(Debug, PartialEq)]
+pub(super) struct DealStory {
+    pub(super) opening: Opening,
+    pub(super) steps: Vec<DealStep>,
+}
+
+/// A deal as opened.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Opening {
+    /// Who sells, by place in the plan's list of people.
+    pub(super) person: usize,
+    /// What is sold, by place in the list of goods.
+    pub(super) good: usize,
+    pub(super) pieces: u32,
+    pub(super) value: Money,
+    pub(super) at: Timestamp,
+    pub(super) expected_on: NaiveDate,
+}
+
+/// What happens to a deal after its opening.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct DealStep {
+    pub(super) at: Timestamp,
+    pub(super) kind: DealStepKind,
+}
+
+/// See [`DealStep`].
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum DealStepKind {
+    /// Another open stage.
+    Move(DealStage),
+    /// Won for this much; no credits means all for the owner.
+    Win { value: Money, credits: Vec<Credit> },
+    /// Lost, and why.
+    Lose(&'static str),
+    /// Taken back, and why.
+    Cancel(&'static str),
+}
+
+/// A share in a won deal.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Credit {
+    /// Who, by place in the plan's list of people; `None` for nobody.
+    pub(super) person: Option<usize>,
+    pub(super) kind: CreditKind,
+    pub(super) share_bp: i32,
+}
