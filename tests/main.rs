@@ -2,5 +2,15 @@
 //!
 //! Run it with `tests/run test`, which starts PostgreSQL and builds the program that some tests start.
 
+mod access;
+mod architecture;
+mod contract;
+mod feed;
+mod golden;
+mod http;
+mod imports;
+mod schema;
 mod support;
 mod teams;
+mod tokens;
+mod users;

@@ -169,7 +169,8 @@ impl Outcome {
     pub(crate) fn code(&self) -> String {
         let user_errors = self.payload["userErrors"].as_array().cloned().unwrap_or_default();
         let codes = user_errors.iter().filter_map(|error| error["code"].as_str());
-        let codes: Vec<&str> = codes.chain((!self.answer.code().is_empty()).then(|| self.answer.code())).collect();
+        let codes: Vec<&str> =
+            codes.chain((!self.answer.code().is_empty()).then(|| self.answer.code())).collect();
         codes.join(",")
     }
 
@@ -180,7 +181,10 @@ impl Outcome {
             let field: Vec<&str> = field.iter().filter_map(Value::as_str).collect();
             format!("{}: {}", field.join("."), error["code"].as_str().unwrap_or_default())
         };
-        self.payload["userErrors"].as_array().map(|errors| errors.iter().map(text).collect()).unwrap_or_default()
+        self.payload["userErrors"]
+            .as_array()
+            .map(|errors| errors.iter().map(text).collect())
+            .unwrap_or_default()
     }
 }
 

@@ -4,9 +4,12 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use evenhand_domain::id::EntityId;
 use evenhand_persistence::{IdSource, Store, StoreOptions};
 use reqwest::Url;
-use sea_orm_migration::sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbErr, Statement};
+use sea_orm_migration::sea_orm::{
+    ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, Statement,
+};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
@@ -76,7 +79,8 @@ impl TestDatabase {
 
     /// A connection beside the application's own.
     pub(crate) async fn sql(&self) -> Sql {
-        Sql(Database::connect(&self.url).await.expect("connected"))
+        let create = if self.backend == Backend::Sqlite { "?mode=rwc" } else { "" };
+        Sql(Database::connect(format!("{}{create}", self.url)).await.expect("connected"))
     }
 
     /// Drops the database. SQLite's file goes with its directory.
@@ -123,7 +127,8 @@ fn url_of(name: &str) -> String {
 }
 
 async fn administer(sql: &str) {
-    let admin = Database::connect(postgres_url().expect("TEST_POSTGRES_URL").as_str()).await.expect("connected");
+    let admin =
+        Database::connect(postgres_url().expect("TEST_POSTGRES_URL").as_str()).await.expect("connected");
     admin.execute_unprepared(sql).await.expect(sql);
     admin.close().await.expect("closed");
 }
@@ -139,6 +144,14 @@ impl Sql {
 
     pub(crate) async fn try_run(&self, sql: &str) -> Result<u64, DbErr> {
         self.0.execute_unprepared(sql).await.map(|done| done.rows_affected())
+    }
+
+    /// An id as it stands in a statement.
+    pub(crate) fn uuid(&self, id: impl EntityId) -> String {
+        match self.0.get_database_backend() {
+            DbBackend::Sqlite => format!("X'{}'", id.uuid().simple()),
+            _ => format!("'{}'", id.uuid()),
+        }
     }
 
     /// The first column of each row, which must be text.

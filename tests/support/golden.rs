@@ -42,7 +42,10 @@ pub(crate) fn committed(path: &str, actual: &str) {
 fn difference(expected: &str, actual: &str) -> String {
     let only_in = |text: &str, other: &str, sign: char| {
         let other: std::collections::HashSet<&str> = other.lines().collect();
-        text.lines().filter(|line| !other.contains(line)).map(|line| format!("{sign} {line}")).collect::<Vec<_>>()
+        text.lines()
+            .filter(|line| !other.contains(line))
+            .map(|line| format!("{sign} {line}"))
+            .collect::<Vec<_>>()
     };
     let mut lines = only_in(expected, actual, '-');
     lines.extend(only_in(actual, expected, '+'));

@@ -107,7 +107,8 @@ impl TestApp {
     async fn start(backend: Backend) -> Self {
         let database = TestDatabase::migrated(backend).await;
         let clock = Arc::new(TestClock::new());
-        let store = Store::connect(&StoreOptions::new(&database.url), IdSource::seeded(42)).await.expect("a store");
+        let store =
+            Store::connect(&StoreOptions::new(&database.url), IdSource::seeded(42)).await.expect("a store");
         let app = assemble(store.clone(), Arc::clone(&clock));
         app.ensure_signing_key().await.expect("a key");
         let (stop, stopped) = watch::channel(false);

@@ -268,7 +268,8 @@ impl AccessMutations {
         }
         .await;
         let (invited, user_errors) = outcome(result)?;
-        let (user, invitation_link) = invited.map_or((None, None), |(user, link)| (Some(User::from(user)), link));
+        let (user, invitation_link) =
+            invited.map_or((None, None), |(user, link)| (Some(User::from(user)), link));
         Ok(InviteUserPayload { user, invitation_link, user_errors })
     }
 

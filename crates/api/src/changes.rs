@@ -11,10 +11,10 @@ use evenhand_domain::page::PageRequest;
 use futures_util::{Stream, stream};
 
 use crate::context::{Request, total};
+use crate::ids;
 use crate::page::{PageArgs, PageInfo, Total, bad_cursor};
 use crate::scalars::{DateTime, Json};
 use crate::users::{self, User};
-use crate::ids;
 
 /// Most kinds in one request.
 const KINDS_MAX: usize = 50;
@@ -229,7 +229,9 @@ fn kinds(types: Option<&[String]>) -> std::result::Result<Vec<EventKind>, Error>
     let parse = |text: &String| {
         EventKind::parse(text).ok_or_else(|| {
             let shown: String = text.chars().take(50).collect();
-            Problem::new(Code::InvalidFormat, format!("There is no change type {shown:?}; one is deal.won.")).at("types").into()
+            Problem::new(Code::InvalidFormat, format!("There is no change type {shown:?}; one is deal.won."))
+                .at("types")
+                .into()
         })
     };
     types.iter().map(parse).collect()
@@ -322,7 +324,9 @@ impl ChangeSubscriptions {
     async fn changes(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Cursor to go on after; only what happens from now on if not given.")] after: Option<String>,
+        #[graphql(desc = "Cursor to go on after; only what happens from now on if not given.")] after: Option<
+            String,
+        >,
         #[graphql(desc = "Only these types, e.g. `deal.won`; all if not given.")] types: Option<Vec<String>>,
     ) -> Result<impl Stream<Item = Result<Change>>> {
         let request = Request::of(ctx).clone();
@@ -339,21 +343,19 @@ impl ChangeSubscriptions {
 fn live(request: Request, after: i64, kinds: Vec<EventKind>) -> impl Stream<Item = Result<Change>> {
     use futures_util::StreamExt;
     let feed = request.app().watch_feed();
-    stream::unfold((request, after, kinds, feed), |(request, after, kinds, mut feed)| async move {
+    stream::unfold(Some((request, after, kinds, feed)), |state| async move {
+        let (request, after, kinds, mut feed) = state?;
         loop {
             // Seen before reading, so that a batch numbered while we read wakes us again.
             feed.mark_unchanged();
             let list = ListChanges { after, size: 100, kinds: kinds.clone(), customer: None };
             let page = match request.fresh_query(&list).await {
                 Ok(page) => page,
-                Err(error) => return Some((vec![Err(error.into())], (request, i64::MAX, kinds, feed))),
+                Err(error) => return Some((vec![Err(error.into())], None)),
             };
             if !page.entries.is_empty() || page.position > after {
                 let changes = page.entries.into_iter().map(|entry| Ok(Change(entry))).collect::<Vec<_>>();
-                return Some((changes, (request, page.position, kinds, feed)));
-            }
-            if after == i64::MAX {
-                return None;
+                return Some((changes, Some((request, page.position, kinds, feed))));
             }
             // Another node may have numbered the events, which this node hears of only by looking.
             if let Ok(Err(_)) = tokio::time::timeout(POLL_INTERVAL, feed.changed()).await {

@@ -1,7 +1,7 @@
 //! What a resolver has: the application, who asks, and the loaders of this request.
 
 use std::net::IpAddr;
-use std::sync::{Arc, RwLock, PoisonError};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use evenhand_app::{App, Command, Query};
 use evenhand_domain::access::{Actor, Principal};

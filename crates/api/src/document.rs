@@ -1,5 +1,6 @@
 //! Judges a document before anything walks it: the library's own checks expand fragments without a memory,
-//! so a small document could cost seconds. Here each fragment is measured once.
+//! so a small document could cost seconds. Here each fragment is measured once. And its parser calls itself
+//! for every bracket, so a document of brackets alone would use up the stack and end the process.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,6 +13,10 @@ use crate::error::edge;
 pub(crate) const SELECTIONS_MAX: u64 = 2_000;
 /// Deepest nesting of selections, fragments included.
 pub(crate) const DEPTH_MAX: u64 = 32;
+/// Deepest nesting of fragments in fragments.
+pub(crate) const FRAGMENTS_DEEP_MAX: u64 = 32;
+/// Deepest nesting of brackets of all kinds: enough for [`DEPTH_MAX`] selections with lists and objects inside.
+pub(crate) const BRACKETS_DEEP_MAX: usize = 64;
 /// Most root fields of a mutation.
 pub(crate) const MUTATION_FIELDS_MAX: usize = 5;
 
@@ -20,6 +25,54 @@ pub(crate) const MUTATION_FIELDS_MAX: usize = 5;
 struct Size {
     selections: u64,
     depth: u64,
+    fragments_deep: u64,
+}
+
+/// Checks the text of a document before it is parsed.
+///
+/// # Errors
+/// `QUERY_TOO_COMPLEX` when brackets nest too deep.
+pub(crate) fn check_text(text: &str) -> Result<(), ServerError> {
+    let mut deep = 0_usize;
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        rest = match first {
+            b'"' => after_string(rest),
+            b'#' => &tail[tail.iter().position(|byte| matches!(byte, b'\n' | b'\r')).unwrap_or(tail.len())..],
+            b'{' | b'[' | b'(' => {
+                deep += 1;
+                tail
+            }
+            b'}' | b']' | b')' => {
+                deep = deep.saturating_sub(1);
+                tail
+            }
+            _ => tail,
+        };
+        if deep > BRACKETS_DEEP_MAX {
+            return Err(over("levels of brackets", BRACKETS_DEEP_MAX as u64));
+        }
+    }
+    Ok(())
+}
+
+/// What follows the string at the beginning of `text`. A string that does not end is for the parser to report;
+/// here it ends with its line, so that nothing can hide in it.
+fn after_string(text: &[u8]) -> &[u8] {
+    let (mut at, end): (usize, &[u8]) = if text.starts_with(b"\"\"\"") { (3, b"\"\"\"") } else { (1, b"\"") };
+    while at < text.len() {
+        let rest = &text[at..];
+        if rest.starts_with(end) {
+            return &rest[end.len()..];
+        }
+        at += match rest {
+            [b'\\', b'"', b'"', b'"', ..] if end.len() == 3 => 4,
+            [b'\\', ..] if end.len() == 1 => 2,
+            [b'\n' | b'\r', ..] if end.len() == 1 => return rest,
+            _ => 1,
+        };
+    }
+    &[]
 }
 
 struct Measure<'a> {
@@ -55,13 +108,16 @@ impl<'a> Measure<'a> {
             let inner = match &selection.node {
                 Selection::Field(field) => {
                     let inner = self.set(&field.node.selection_set.node)?;
-                    Size { selections: inner.selections.saturating_add(1), depth: inner.depth + 1 }
+                    Size { selections: inner.selections.saturating_add(1), depth: inner.depth + 1, ..inner }
                 }
                 Selection::InlineFragment(fragment) => self.set(&fragment.node.selection_set.node)?,
-                Selection::FragmentSpread(spread) => self.fragment(spread.node.fragment_name.node.as_str())?,
+                Selection::FragmentSpread(spread) => {
+                    self.fragment(spread.node.fragment_name.node.as_str())?
+                }
             };
             sum.selections = sum.selections.saturating_add(inner.selections);
             sum.depth = sum.depth.max(inner.depth);
+            sum.fragments_deep = sum.fragments_deep.max(inner.fragments_deep);
             limit(sum)?;
         }
         Ok(sum)
@@ -78,22 +134,30 @@ impl<'a> Measure<'a> {
         if !self.open.insert(name) {
             return Err(edge("GRAPHQL_VALIDATION_FAILED", format!("Fragment \"{name}\" uses itself.")));
         }
-        let size = self.set(&fragment.node.selection_set.node)?;
+        // Before going in, lest a chain of fragments use up the stack.
+        limit(Size { fragments_deep: self.open.len() as u64, ..Size::default() })?;
+        let mut size = self.set(&fragment.node.selection_set.node)?;
+        size.fragments_deep += 1;
+        limit(size)?;
         self.open.remove(name.as_str());
         self.known.insert(name, size);
         Ok(size)
     }
 }
 
+fn over(what: &str, max: u64) -> ServerError {
+    edge("QUERY_TOO_COMPLEX", format!("The document has more than {max} {what}. Ask for less at a time."))
+}
+
 fn limit(size: Size) -> Result<(), ServerError> {
-    let over = |what: &str, max: u64| {
-        Err(edge("QUERY_TOO_COMPLEX", format!("The document has more than {max} {what}. Ask for less at a time.")))
-    };
     if size.selections > SELECTIONS_MAX {
-        return over("selections", SELECTIONS_MAX);
+        return Err(over("selections", SELECTIONS_MAX));
     }
     if size.depth > DEPTH_MAX {
-        return over("levels", DEPTH_MAX);
+        return Err(over("levels", DEPTH_MAX));
+    }
+    if size.fragments_deep > FRAGMENTS_DEEP_MAX {
+        return Err(over("fragments inside each other", FRAGMENTS_DEEP_MAX));
     }
     Ok(())
 }
@@ -107,7 +171,8 @@ fn check_mutation(document: &ExecutableDocument, set: &SelectionSet) -> Result<(
                 Selection::Field(field) => {
                     let key = field.node.response_key().node.as_str();
                     if !keys.insert(key) {
-                        let message = format!("The mutation names \"{key}\" twice; give one of them an alias.");
+                        let message =
+                            format!("The mutation names \"{key}\" twice; give one of them an alias.");
                         return Err(edge("GRAPHQL_VALIDATION_FAILED", message));
                     }
                     if keys.len() > MUTATION_FIELDS_MAX {
@@ -151,6 +216,42 @@ mod tests {
         }
         let cycle = "{viewer{...A}} fragment A on Viewer{...B} fragment B on Viewer{...A}";
         assert_eq!(judge(cycle).as_deref(), Some("GRAPHQL_VALIDATION_FAILED"));
+    }
+
+    #[test]
+    fn brackets_are_counted_where_they_are_brackets() {
+        let judge = |text: &str| check_text(text).is_err();
+        let deep = "[".repeat(BRACKETS_DEEP_MAX + 1);
+        assert!(judge(&deep) && judge(&format!("{{a(b:{deep}")));
+        assert!(!judge(&deep[1..]) && !judge(&"[]".repeat(10_000)));
+        for harmless in [
+            format!("# {deep}\n{{a}}"),
+            format!("{{a(b:\"{deep}\")}}"),
+            format!("{{a(b:\"\\\"{deep}\")}}"),
+            format!("{{a(b:\"\"\"\" \\\"\"\" {deep}\n\"\"\")}}"),
+        ] {
+            assert!(!judge(&harmless), "{harmless}");
+        }
+        for hidden in [
+            format!("\"\n{deep}"),
+            format!("#\r{deep}"),
+            format!("\"\"\"\"\"\"{deep}"),
+            format!("\"\\\"\"{deep}"),
+        ] {
+            assert!(judge(&hidden), "{hidden}");
+        }
+    }
+
+    #[test]
+    fn a_chain_of_fragments_is_bounded() {
+        let chain = |length: u64| {
+            let links = (0..length).map(|link| format!("fragment F{link} on Viewer{{...F{}}}", link + 1));
+            let last = format!("fragment F{length} on Viewer{{role}}");
+            judge(&format!("{{viewer{{...F0}}}} {} {last}", links.collect::<String>()))
+        };
+        assert_eq!(chain(FRAGMENTS_DEEP_MAX - 1), None);
+        assert_eq!(chain(FRAGMENTS_DEEP_MAX).as_deref(), Some("QUERY_TOO_COMPLEX"));
+        assert_eq!(chain(2_000).as_deref(), Some("QUERY_TOO_COMPLEX"));
     }
 
     #[test]

@@ -121,7 +121,8 @@ pub(crate) fn present(mut error: ServerError, request_id: &str) -> ServerError {
             }
         };
     } else if extensions.get("code").is_none() {
-        extensions.set("code", if error.path.is_empty() { "GRAPHQL_VALIDATION_FAILED" } else { "BAD_USER_INPUT" });
+        extensions
+            .set("code", if error.path.is_empty() { "GRAPHQL_VALIDATION_FAILED" } else { "BAD_USER_INPUT" });
     }
     if error.message.chars().nth(MESSAGE_CHARS_MAX).is_some() {
         error.message = error.message.chars().take(MESSAGE_CHARS_MAX).chain(['…']).collect();

@@ -87,7 +87,8 @@ macro_rules! enum_filter {
                 self,
                 field: &str,
             ) -> Result<evenhand_domain::filter::OneOf<$of>, evenhand_domain::error::Problem> {
-                let values = $crate::filters::values(self.eq, self.r#in).map_err(|problem| problem.at(field))?;
+                let values =
+                    $crate::filters::values(self.eq, self.r#in).map_err(|problem| problem.at(field))?;
                 Ok(evenhand_domain::filter::OneOf::In(values.into_iter().map(|value| value.0).collect()))
             }
         }
@@ -134,7 +135,9 @@ impl TextFilter {
         });
         for value in all {
             if value.chars().nth(NAME_CHARS_MAX).is_some() || value.chars().any(char::is_control) {
-                let message = format!("Compare with at most {NAME_CHARS_MAX} characters, none of them control characters.");
+                let message = format!(
+                    "Compare with at most {NAME_CHARS_MAX} characters, none of them control characters."
+                );
                 return Err(Problem::new(Code::InvalidFormat, message).at(field));
             }
         }
@@ -164,7 +167,12 @@ impl DateTimeFilter {
 }
 
 /// The comparisons of a range; at least one must be given.
-pub(crate) fn ranges<V>(eq: Option<V>, gte: Option<V>, lte: Option<V>, field: &str) -> Result<Vec<Range<V>>, Problem> {
+pub(crate) fn ranges<V>(
+    eq: Option<V>,
+    gte: Option<V>,
+    lte: Option<V>,
+    field: &str,
+) -> Result<Vec<Range<V>>, Problem> {
     let all: Vec<_> =
         eq.map(Range::Eq).into_iter().chain(gte.map(Range::Gte)).chain(lte.map(Range::Lte)).collect();
     if all.is_empty() {

@@ -87,13 +87,17 @@ async fn live() -> HttpResponse {
 
 async fn ready(edge: Data<Edge>) -> HttpResponse {
     if *edge.stage.borrow() > Stage::Serving {
-        return HttpResponse::ServiceUnavailable().content_type("text/plain").body("the server is stopping\n");
+        return HttpResponse::ServiceUnavailable()
+            .content_type("text/plain")
+            .body("the server is stopping\n");
     }
     match edge.app.ping().await {
         Ok(()) => HttpResponse::Ok().content_type("text/plain").body("ready\n"),
         Err(error) => {
             tracing::warn!(%error, "not ready");
-            HttpResponse::ServiceUnavailable().content_type("text/plain").body("the database does not answer\n")
+            HttpResponse::ServiceUnavailable()
+                .content_type("text/plain")
+                .body("the database does not answer\n")
         }
     }
 }
@@ -115,11 +119,13 @@ async fn graphql(http: HttpRequest, payload: Payload, edge: Data<Edge>) -> HttpR
             Ok(prepared) => prepared,
             Err(refused) => return refused,
         };
-        let context = Request::new(edge.app.clone(), actor, request_id.clone(), address(&http, &edge.settings));
+        let context =
+            Request::new(edge.app.clone(), actor, request_id.clone(), address(&http, &edge.settings));
         let response = edge.schema.execute(request.data(context)).await;
         answer(&http, 200, present(response, &request_id))
     };
-    let guarded = AssertUnwindSafe(tokio::time::timeout(REQUEST_TIMEOUT, count_statements(work))).catch_unwind();
+    let guarded =
+        AssertUnwindSafe(tokio::time::timeout(REQUEST_TIMEOUT, count_statements(work))).catch_unwind();
     let mut response = match guarded.await {
         Ok(Ok((mut response, statements))) => {
             if edge.settings.show_statements {
@@ -129,12 +135,15 @@ async fn graphql(http: HttpRequest, payload: Payload, edge: Data<Edge>) -> HttpR
             }
             response
         }
-        Ok(Err(_)) => {
-            refuse(&http, 503, error::edge("UNAVAILABLE", "The request took too long. Ask for less at a time."))
-        }
+        Ok(Err(_)) => refuse(
+            &http,
+            503,
+            error::edge("UNAVAILABLE", "The request took too long. Ask for less at a time."),
+        ),
         Err(_) => {
             tracing::error!(%request_id, "a resolver panicked");
-            let message = format!("Something went wrong on our side. Quote request {request_id} when you report it.");
+            let message =
+                format!("Something went wrong on our side. Quote request {request_id} when you report it.");
             refuse(&http, 500, error::edge("INTERNAL_SERVER_ERROR", message))
         }
     };
@@ -189,7 +198,8 @@ async fn prepare(
     request_id: &str,
 ) -> Result<(async_graphql::Request, Actor), HttpResponse> {
     // Only JSON: a browser sends other types across origins without asking first.
-    let media_type = http.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media_type =
+        http.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if media_type.split(';').next().map(str::trim) != Some("application/json") {
         return Err(refuse(http, 415, error::edge("BAD_REQUEST", "Send the request as application/json.")));
     }
@@ -206,13 +216,16 @@ async fn prepare(
     let body: Body = serde_json::from_slice(&body)
         .map_err(|cause| bad(format!("The body must be a JSON object with a query: {cause}.")))?;
     if body.query.len() > DOCUMENT_BYTES_MAX {
-        return Err(bad(format!("The query is longer than {DOCUMENT_BYTES_MAX} bytes; use variables for data.")));
+        return Err(bad(format!(
+            "The query is longer than {DOCUMENT_BYTES_MAX} bytes; use variables for data."
+        )));
     }
     let variables = match body.variables {
         None | Some(serde_json::Value::Null) => Variables::default(),
         Some(object @ serde_json::Value::Object(_)) => Variables::from_json(object),
         Some(_) => return Err(bad("variables must be an object.".into())),
     };
+    document::check_text(&body.query).map_err(|cause| refuse(http, 400, cause))?;
     let document = async_graphql::parser::parse_query(&body.query).map_err(|cause| {
         let mut cause = ServerError::from(cause);
         let mut extensions = async_graphql::ErrorExtensionValues::default();
@@ -222,7 +235,11 @@ async fn prepare(
     })?;
     document::check(&document).map_err(|cause| refuse(http, 400, cause))?;
     let actor = authenticate(http, &edge.app, request_id).await.map_err(|status| {
-        refuse(http, status, error::edge("UNAVAILABLE", "The service cannot answer right now. Try again shortly."))
+        refuse(
+            http,
+            status,
+            error::edge("UNAVAILABLE", "The service cannot answer right now. Try again shortly."),
+        )
     })?;
     let mut request = async_graphql::Request::new(body.query).variables(variables);
     request.operation_name = body.operation_name;
@@ -269,7 +286,8 @@ fn address(http: &HttpRequest, settings: &ApiSettings) -> Option<IpAddr> {
     if !settings.trusted_proxies.contains(&peer) {
         return Some(peer);
     }
-    let forwarded = http.headers().get("x-forwarded-for").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let forwarded =
+        http.headers().get("x-forwarded-for").and_then(|value| value.to_str().ok()).unwrap_or_default();
     // Each proxy appends; the last address that is not a proxy of ours is the client.
     let addresses = forwarded.rsplit(',').filter_map(|address| address.trim().parse::<IpAddr>().ok());
     addresses.into_iter().find(|address| !settings.trusted_proxies.contains(address)).or(Some(peer))
@@ -303,7 +321,8 @@ fn answer(http: &HttpRequest, status: u16, response: Response) -> HttpResponse {
 fn builder(http: &HttpRequest, status: u16) -> HttpResponseBuilder {
     let accept = http.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let modern = accept.contains("application/graphql-response+json");
-    let status = actix_web::http::StatusCode::from_u16(status).unwrap_or(actix_web::http::StatusCode::INTERNAL_SERVER_ERROR);
+    let status = actix_web::http::StatusCode::from_u16(status)
+        .unwrap_or(actix_web::http::StatusCode::INTERNAL_SERVER_ERROR);
     let mut builder = HttpResponse::build(status);
     builder
         .content_type(if modern { "application/graphql-response+json" } else { "application/json" })

@@ -37,10 +37,14 @@ pub(crate) fn decode_any(id: &ID) -> Option<(String, Uuid)> {
 pub(crate) fn decode<I: EntityId>(id: &ID) -> Result<I, Problem> {
     match decode_any(id) {
         Some((type_name, uuid)) if type_name == I::TYPE => Ok(I::from_uuid(uuid)),
-        Some((type_name, _)) => {
-            Err(Problem::new(Code::InvalidId, format!("This is the id of a {type_name}; expected a {}.", I::TYPE)))
-        }
-        None => Err(Problem::new(Code::InvalidId, format!("This is not an id; expected the id of a {}.", I::TYPE))),
+        Some((type_name, _)) => Err(Problem::new(
+            Code::InvalidId,
+            format!("This is the id of a {type_name}; expected a {}.", I::TYPE),
+        )),
+        None => Err(Problem::new(
+            Code::InvalidId,
+            format!("This is not an id; expected the id of a {}.", I::TYPE),
+        )),
     }
 }
 

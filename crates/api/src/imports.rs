@@ -12,11 +12,11 @@ use futures_util::{Stream, stream};
 use crate::changes::graphql_type;
 use crate::context::{Request, total};
 use crate::error::payload;
+use crate::ids;
 use crate::page::{PageArgs, connection};
 use crate::scalars::DateTime;
 use crate::users::{self, User};
 use crate::wire::Wire;
-use crate::ids;
 
 /// The order of the rows, as their cursors know it.
 const BY_ORDER: &str = "imports:rows";

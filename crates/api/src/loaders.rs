@@ -51,10 +51,7 @@ where
                 Some(batch) => batch.clone(),
                 None => {
                     let keys: Vec<K> = state.waiting.drain().collect();
-                    let batch = fetch(keys.clone())
-                        .map(|values| values.map(Arc::new))
-                        .boxed()
-                        .shared();
+                    let batch = fetch(keys.clone()).map(|values| values.map(Arc::new)).boxed().shared();
                     state.batches.extend(keys.into_iter().map(|key| (key, batch.clone())));
                     batch
                 }

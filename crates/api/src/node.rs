@@ -2,7 +2,9 @@
 
 use async_graphql::{Context, ID, Interface, Object, Result};
 use evenhand_domain::error::{Code, Error, Problem};
-use evenhand_domain::id::{ActivityId, CustomerId, DealId, EntityId, ImportId, OrganizationId, ProductId, TeamId, UserId};
+use evenhand_domain::id::{
+    ActivityId, CustomerId, DealId, EntityId, ImportId, OrganizationId, ProductId, TeamId, UserId,
+};
 use uuid::Uuid;
 
 use crate::activities::{self, Activity};
@@ -44,7 +46,9 @@ async fn load(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
     let invalid = || Error::from(Problem::new(Code::InvalidId, "This is not an id.").at("id"));
     let (type_name, uuid): (String, Uuid) = ids::decode_any(id).ok_or_else(invalid)?;
     let node = match type_name.as_str() {
-        OrganizationId::TYPE => users::load_organization(ctx, OrganizationId::from_uuid(uuid)).await?.map(Node::Organization),
+        OrganizationId::TYPE => {
+            users::load_organization(ctx, OrganizationId::from_uuid(uuid)).await?.map(Node::Organization)
+        }
         UserId::TYPE => users::load(ctx, UserId::from_uuid(uuid)).await?.map(Node::User),
         TeamId::TYPE => teams::load(ctx, TeamId::from_uuid(uuid)).await?.map(Node::Team),
         CustomerId::TYPE => customers::load(ctx, CustomerId::from_uuid(uuid)).await?.map(Node::Customer),
@@ -75,7 +79,10 @@ impl NodeQueries {
         #[graphql(desc = "Opaque ids, at most 100.")] ids: Vec<ID>,
     ) -> Result<Vec<Option<Node>>> {
         if ids.len() > IDS_MAX {
-            return Err(Error::from(Problem::new(Code::TooMany, format!("At most {IDS_MAX} ids.")).at("ids")).into());
+            return Err(Error::from(
+                Problem::new(Code::TooMany, format!("At most {IDS_MAX} ids.")).at("ids"),
+            )
+            .into());
         }
         let loads = ids.iter().map(|id| async { hidden(load(ctx, id).await) });
         futures_util::future::try_join_all(loads).await

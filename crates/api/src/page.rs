@@ -48,7 +48,12 @@ impl PageArgs {
         let cursor = |text: &Option<String>, name: &str| {
             text.as_deref().map(|text| decode(text, sort).ok_or_else(|| bad_cursor(name))).transpose()
         };
-        PageRequest::new(self.first, self.last, cursor(&self.after, "after")?, cursor(&self.before, "before")?)
+        PageRequest::new(
+            self.first,
+            self.last,
+            cursor(&self.after, "after")?,
+            cursor(&self.before, "before")?,
+        )
     }
 }
 
@@ -140,7 +145,10 @@ macro_rules! connection {
         impl $connection {
             /// The entries with their cursors.
             async fn edges(&self) -> Vec<$edge> {
-                self.nodes.iter().map(|(node, cursor)| $edge { cursor: cursor.clone(), node: node.clone() }).collect()
+                self.nodes
+                    .iter()
+                    .map(|(node, cursor)| $edge { cursor: cursor.clone(), node: node.clone() })
+                    .collect()
             }
 
             /// The entries without cursors.

@@ -1,6 +1,8 @@
 //! Scalars and small value types of the public schema.
 
-use async_graphql::{InputObject, InputValueError, InputValueResult, Object, Scalar, ScalarType, SimpleObject, Value};
+use async_graphql::{
+    InputObject, InputValueError, InputValueResult, Object, Scalar, ScalarType, SimpleObject, Value,
+};
 use chrono::NaiveDate;
 use evenhand_domain::error::Problem;
 use evenhand_domain::money;
@@ -68,7 +70,10 @@ text_scalar! {
 pub(crate) struct Json(pub(crate) serde_json::Value);
 
 /// Any JSON value. Only in answers, never in inputs.
-#[Scalar(name = "JSON", specified_by_url = "https://ecma-international.org/publications-and-standards/standards/ecma-404/")]
+#[Scalar(
+    name = "JSON",
+    specified_by_url = "https://ecma-international.org/publications-and-standards/standards/ecma-404/"
+)]
 impl ScalarType for Json {
     fn parse(_: Value) -> InputValueResult<Self> {
         Err(InputValueError::custom("JSON is not accepted in inputs"))

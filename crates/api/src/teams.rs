@@ -8,10 +8,10 @@ use evenhand_domain::teams as domain;
 
 use crate::context::{Request, total};
 use crate::error::payload;
-use crate::{ids, reconciliation};
 use crate::page::{PageArgs, connection};
 use crate::scalars::{DateTime, Money, PeriodInput};
 use crate::users::{UserConnection, team_members};
+use crate::{ids, reconciliation};
 
 /// The order of the list, as its cursors know it.
 const BY_NAME: &str = "teams:name";
@@ -161,7 +161,8 @@ impl TeamMutations {
             async {
                 let mut problems = Problems::default();
                 let parent = problems.take("parentId", ids::decode_opt(input.parent_id.as_ref()));
-                let command = problems.finish_with(|| Some(CreateTeam { name: input.name, parent: parent? }))?;
+                let command =
+                    problems.finish_with(|| Some(CreateTeam { name: input.name, parent: parent? }))?;
                 Request::of(ctx).execute(&command).await
             }
             .await,

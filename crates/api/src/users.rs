@@ -127,7 +127,8 @@ impl User {
     async fn team(&self, ctx: &Context<'_>) -> Result<Option<Team>> {
         let today = Request::of(ctx).today();
         let stays = memberships(ctx, self.0.id).await?;
-        let current = stays.iter().find(|stay| stay.valid_from <= today && stay.valid_to.is_none_or(|end| today < end));
+        let current =
+            stays.iter().find(|stay| stay.valid_from <= today && stay.valid_to.is_none_or(|end| today < end));
         match current {
             Some(stay) => teams::load(ctx, stay.team_id).await,
             None => Ok(None),

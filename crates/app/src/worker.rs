@@ -56,10 +56,6 @@ impl App {
             }
             self.wait(&mut stop).await;
         }
-        // What was committed last gets its number before the process ends.
-        if let Err(error) = self.sequence_all().await {
-            tracing::warn!(%error, "the last events could not be numbered; the next start does it");
-        }
     }
 
     /// Runs jobs as they fall due, one at a time, until `stop` turns true.

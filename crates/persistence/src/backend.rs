@@ -136,9 +136,7 @@ impl Backend {
         Ok(match pending.len() {
             0 => SchemaState::Current,
             all if all == Migrator::migrations().len() => SchemaState::Empty,
-            _ => SchemaState::Behind(
-                pending.iter().map(|migration| migration.name().to_owned()).collect(),
-            ),
+            _ => SchemaState::Behind(pending.iter().map(|migration| migration.name().to_owned()).collect()),
         })
     }
 
@@ -149,8 +147,10 @@ impl Backend {
         } else {
             (DbBackend::Postgres, "PostgreSQL", "SELECT current_setting('server_version') AS version")
         };
-        let row = self.read.query_one_raw(Statement::from_string(backend, sql)).await.map_err(database_error)?;
-        let version: String = row.map_or(Ok(String::new()), |row| row.try_get("", "version")).map_err(database_error)?;
+        let row =
+            self.read.query_one_raw(Statement::from_string(backend, sql)).await.map_err(database_error)?;
+        let version: String =
+            row.map_or(Ok(String::new()), |row| row.try_get("", "version")).map_err(database_error)?;
         Ok(format!("{name} {version}"))
     }
 
@@ -172,7 +172,11 @@ impl Backend {
         }
         for row in rows("PRAGMA foreign_key_check").await? {
             let text = |column| row.try_get::<String>("", column).map_err(database_error);
-            damage.push(format!("a row of {} refers to a row of {} that is missing", text("table")?, text("parent")?));
+            damage.push(format!(
+                "a row of {} refers to a row of {} that is missing",
+                text("table")?,
+                text("parent")?
+            ));
         }
         Ok(damage)
     }

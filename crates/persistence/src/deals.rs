@@ -15,9 +15,7 @@ use evenhand_domain::time::Timestamp;
 use sea_orm::sea_query::{
     Alias, Expr, ExprTrait, Func, Order, Query, SelectStatement, SimpleExpr, WindowStatement,
 };
-use sea_orm::{
-    ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
-};
+use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QuerySelect, QueryTrait, Select};
 use uuid::Uuid;
 
 use crate::error::{bad_row, database_error};
@@ -318,14 +316,14 @@ impl Reader<'_> {
         let of_customers = Column::CustomerId.is_in(customers.iter().map(|id| id.uuid()));
         // One row more than asked for tells whether the list goes on.
         let newest = newest_per_customer(visible(self)?.filter(of_customers), u64::from(size) + 1);
-        let rows = Entity::find()
+        let mut rows = Entity::find()
             .filter(Column::OrgId.eq(self.org()?))
             .filter(Column::Id.in_subquery(newest))
-            .order_by_desc(Column::CreatedAt)
-            .order_by_desc(Column::Id)
             .all(&self.db)
             .await
             .map_err(database_error)?;
+        // Sorted here: asked to sort, SQLite walks the index of the whole table in that order instead.
+        rows.sort_by_key(|row| std::cmp::Reverse((row.created_at, row.id)));
         let mut pages: HashMap<CustomerId, Page<Deal>> = HashMap::new();
         for row in rows {
             let cursor = Cursor { key: sort_key(DealSort::CreatedAt, &row), id: row.id };

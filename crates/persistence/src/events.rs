@@ -20,10 +20,9 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::error::{bad_row, database_error};
+use crate::row;
 use crate::store::{Reader, Store, Tx};
 
-/// Events in one insert: columns x rows must stay below what SQLite binds.
-const INSERT_ROWS_MAX: usize = 1_000;
 /// Events that the verifier reads at a time.
 const VERIFY_ROWS: u64 = 1_000;
 
@@ -214,11 +213,8 @@ impl Tx {
                 hash: ActiveValue::Set(None),
             })
             .collect();
-        for chunk in rows.chunks(INSERT_ROWS_MAX) {
-            Entity::insert_many(chunk.to_vec())
-                .exec_without_returning(&self.db)
-                .await
-                .map_err(database_error)?;
+        for batch in row::batches(rows) {
+            Entity::insert_many(batch).exec_without_returning(&self.db).await.map_err(database_error)?;
         }
         Ok(())
     }

@@ -296,16 +296,13 @@ impl Tx {
             .map(drop)
     }
 
-    /// Remembers what the rows with these keys became; each key at most once in `keys`, at most 5,000 at a time.
+    /// Remembers what the rows with these keys became; each key at most once in `keys`.
     ///
     /// # Errors
     /// [`Error::Conflict`] when another run gave one of the objects another key.
     pub async fn save_import_keys(&self, namespace: &str, keys: Vec<ImportKey>) -> Result<()> {
-        if keys.is_empty() {
-            return Ok(());
-        }
         let org_id = self.org()?;
-        let rows = keys.into_iter().map(|key| {
+        let to_row = |key: ImportKey| {
             let row = key::Model {
                 org_id,
                 namespace: namespace.to_owned(),
@@ -315,17 +312,18 @@ impl Tx {
                 fingerprint: key.fingerprint,
             };
             row.into_active_model().reset_all()
-        });
-        key::Entity::insert_many(rows)
-            .on_conflict(
-                OnConflict::columns([key::Column::OrgId, key::Column::Namespace, key::Column::Key])
-                    .update_column(key::Column::Fingerprint)
-                    .to_owned(),
-            )
-            .exec_without_returning(&self.db)
-            .await
-            .map_err(database_error)
-            .map(drop)
+        };
+        let told_anew = OnConflict::columns([key::Column::OrgId, key::Column::Namespace, key::Column::Key])
+            .update_column(key::Column::Fingerprint)
+            .to_owned();
+        for batch in row::batches(keys.into_iter().map(to_row).collect()) {
+            key::Entity::insert_many(batch)
+                .on_conflict(told_anew.clone())
+                .exec_without_returning(&self.db)
+                .await
+                .map_err(database_error)?;
+        }
+        Ok(())
     }
 }
 

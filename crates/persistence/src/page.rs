@@ -1,13 +1,13 @@
 //! Keyset pagination: one implementation for every list, and its order is the same on both databases.
 
-use evenhand_domain::error::Result;
+use evenhand_domain::error::{Code, Problem, Result};
 use evenhand_domain::filter::{Direction, Filter, OneOf, Range, Text};
 use evenhand_domain::page::{Cursor, Page, PageRequest, SortKey};
 use evenhand_domain::text::fold;
 use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, Order, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect, Select, Value,
+    ColumnTrait, ColumnType, Condition, ConnectionTrait, EntityTrait, Order, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect, Select, Value,
 };
 use uuid::Uuid;
 
@@ -32,6 +32,12 @@ pub(crate) async fn fetch<E, T>(
 where
     E: EntityTrait,
 {
+    for (cursor, argument) in [(&page.after, "after"), (&page.before, "before")] {
+        if cursor.as_ref().is_some_and(|cursor| !fits(keyset.column, &cursor.key)) {
+            let text = "This is no cursor of this list; use one of an earlier page with the same order.";
+            return Err(Problem::new(Code::InvalidFormat, text).at(argument).into());
+        }
+    }
     let limit = u64::from(page.size);
     // One row more than asked for tells whether the list goes on.
     let mut rows = slice(select, keyset, page).limit(limit + 1).all(db).await.map_err(database_error)?;
@@ -77,6 +83,15 @@ fn slice<E: EntityTrait>(select: Select<E>, keyset: &Keyset<E::Column>, page: &P
         select = select.filter(beyond(keyset, cursor, !forward));
     }
     select
+}
+
+/// Whether a sort value, which a client may have forged, has the type of the column.
+fn fits(column: impl ColumnTrait, key: &SortKey) -> bool {
+    match column.def().get_column_type() {
+        ColumnType::TimestampWithTimeZone => matches!(key, SortKey::Time(_)),
+        ColumnType::BigInteger | ColumnType::Integer => matches!(key, SortKey::Number(_)),
+        _ => matches!(key, SortKey::Text(_)),
+    }
 }
 
 /// Rows strictly greater (or less) than the cursor, in the order (column, id).

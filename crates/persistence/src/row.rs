@@ -7,8 +7,9 @@ use uuid::Uuid;
 
 use crate::error::database_error;
 
-/// Bind values in one statement; SQLite takes 32,766.
-const VALUES_MAX: usize = 30_000;
+/// Rows in one insert: only these sizes, so that a connection keeps few prepared statements. With one for each
+/// number of rows, those of an import would fill the memory. SQLite takes 32,766 values: 127 columns.
+const BATCH_ROWS: [usize; 5] = [256, 64, 16, 4, 1];
 
 /// Inserts one row.
 pub(crate) async fn insert<E>(db: &impl ConnectionTrait, row: E::Model) -> Result<()>
@@ -34,14 +35,20 @@ where
     E::Model: IntoActiveModel<E::ActiveModel>,
     E::ActiveModel: Send,
 {
-    use sea_orm::Iterable;
-    let rows_max = VALUES_MAX / E::Column::iter().count().max(1);
-    let mut rows = rows.into_iter().map(|row| row.into_active_model().reset_all()).peekable();
-    while rows.peek().is_some() {
-        let chunk: Vec<_> = rows.by_ref().take(rows_max).collect();
-        E::insert_many(chunk).exec_without_returning(db).await.map_err(database_error)?;
+    let rows: Vec<_> = rows.into_iter().map(|row| row.into_active_model().reset_all()).collect();
+    for batch in batches(rows) {
+        E::insert_many(batch).exec_without_returning(db).await.map_err(database_error)?;
     }
     Ok(())
+}
+
+/// The rows in parts of a few sizes, largest first.
+pub(crate) fn batches<R>(mut rows: Vec<R>) -> impl Iterator<Item = Vec<R>> {
+    std::iter::from_fn(move || {
+        let size = BATCH_ROWS.into_iter().find(|size| *size <= rows.len())?;
+        let rest = rows.split_off(size);
+        Some(std::mem::replace(&mut rows, rest))
+    })
 }
 
 /// Overwrites the row of organisation `org` with this id and the expected version; `columns` are those three.

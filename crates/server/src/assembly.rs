@@ -82,8 +82,7 @@ pub fn assemble(settings: &Settings, store: Store, clock: Arc<dyn Clock>) -> Res
     let days = |days: u32| chrono::Duration::days(days.into());
     let auth = &settings.auth;
     let mail = &settings.mail;
-    let mailer =
-        mail.is_configured().then(|| Mailer::new(mail.smtp_url.expose(), &mail.from)).transpose()?;
+    let mailer = mail.is_configured().then(|| Mailer::new(mail.smtp_url.expose(), &mail.from)).transpose()?;
     Ok(App::new(Services {
         store,
         clock,
@@ -125,7 +124,9 @@ pub(crate) async fn organization(store: &Store, name: &str) -> Result<Organizati
     let failure = Failure::new(format!("there is no organisation called '{name}'"));
     let all = store.unscoped_organizations().await?;
     if all.is_empty() {
-        return Err(failure.because("there is none at all; `evenhand admin create` makes one with its administrator"));
+        return Err(
+            failure.because("there is none at all; `evenhand admin create` makes one with its administrator")
+        );
     }
     let names: Vec<&str> = all.iter().map(|organization| organization.name.as_str()).collect();
     Err(failure.because(format!("there are: {}", names.join(", "))))
@@ -158,9 +159,8 @@ async fn prepare(database: &DatabaseSettings, store: &Store, schema: Schema) -> 
             return migrate(database, store).await;
         }
         SchemaState::Empty => Failure::new("this database is empty"),
-        SchemaState::Behind(names) => {
-            Failure::new("this database has the schema of an earlier version").because(format!("missing: {}", names.join(", ")))
-        }
+        SchemaState::Behind(names) => Failure::new("this database has the schema of an earlier version")
+            .because(format!("missing: {}", names.join(", "))),
     };
     Err(pending.because("run `evenhand migrate`, or `evenhand serve --migrate`, to bring it up to date"))
 }

@@ -42,16 +42,17 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error {
             Error::Rejected(problems) => {
-                let mut lines = problems.into_iter().map(|problem| match problem.field.join(".") {
-                    field if field.is_empty() => problem.message,
-                    field => format!("{field}: {}", problem.message),
-                });
-                match (lines.next(), lines.collect::<Vec<_>>()) {
-                    (Some(only), more) if more.is_empty() => Self::new(only),
-                    (first, more) => Self {
-                        what: "the input is refused".into(),
-                        why: first.into_iter().chain(more).collect(),
-                    },
+                let mut lines: Vec<String> = problems
+                    .into_iter()
+                    .map(|problem| match problem.field.join(".") {
+                        field if field.is_empty() => problem.message,
+                        field => format!("{field}: {}", problem.message),
+                    })
+                    .collect();
+                lines.dedup();
+                match <[String; 1]>::try_from(lines) {
+                    Ok([only]) => Self::new(only),
+                    Err(why) => Self { what: "the input is refused".into(), why },
                 }
             }
             Error::Internal(text) | Error::Unavailable(text) => Self::new(text),
@@ -79,10 +80,12 @@ mod tests {
 
     #[test]
     fn one_problem_is_one_line_and_several_are_listed() {
-        let problem = |field: &str| Problem::new(Code::Taken, "Another one has this value already.").at(field);
+        let problem =
+            |field: &str| Problem::new(Code::Taken, "Another one has this value already.").at(field);
         let one = Failure::from(Error::from(problem("email")));
         assert_eq!(one.to_string(), "email: Another one has this value already.");
-        let two = Failure::from(Error::Rejected(vec![problem("email"), problem("name")])).during("nobody was made");
+        let two =
+            Failure::from(Error::Rejected(vec![problem("email"), problem("name")])).during("nobody was made");
         assert_eq!(
             two.to_string(),
             "nobody was made\n  the input is refused\n  email: Another one has this value already.\n  name: Another \

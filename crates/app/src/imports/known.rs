@@ -268,6 +268,8 @@ impl<'k> View<'k> {
             None if known >= SUGGESTIONS_MAX => None,
             None => {
                 let mut labels = labels();
+                // What was renamed in this run may still be listed under its old name.
+                labels.retain(|label| fold(label) != fold(text));
                 // The first of equals is suggested, so the order must not depend on the run.
                 labels.sort_unstable();
                 let suggestion = suggest(text, labels.into_iter());

@@ -17,7 +17,7 @@ use super::story::{Evidence, Lead, Story};
 use super::words;
 
 /// Contacts that an average seller makes on an average day.
-const CONTACTS_PER_DAY: u32 = 16;
+const CONTACTS_PER_DAY: u32 = 14;
 /// Percent of the contacts of a day for which a new lead is collected.
 const LEADS_PER_CONTACT_PERCENT: u32 = 11;
 /// What a new hire gets done, in percent, by month of service; later months are full.

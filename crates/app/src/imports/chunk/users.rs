@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use chrono::Days;
 use evenhand_domain::access::Role;
 use evenhand_domain::change::{Change, SubjectType};
 use evenhand_domain::error::{Error, Result};
@@ -137,6 +138,12 @@ fn place(scene: &Scene<'_>, record: &UserRecord, user: &User) -> Result<Option<C
     if user.memberships.last().is_some_and(|last| last.team_id == team_id && last.role == stay.role) {
         return Ok(None);
     }
-    let step = Move { id: scene.tx.new_id(), team_id, role: stay.role, from: stay.from };
+    // A file often knows only where a person is and not since when, so that its day is that of an earlier stay:
+    // then the person moves today.
+    let taken_until =
+        user.memberships.last().map(|last| last.valid_to.unwrap_or(last.valid_from + Days::new(1)));
+    let today = scene.tx.grant().today(scene.now());
+    let from = if taken_until.is_some_and(|day| stay.from < day) { today } else { stay.from };
+    let step = Move { id: scene.tx.new_id(), team_id, role: stay.role, from };
     Ok(Some(user.move_to(&step, scene.now())?))
 }

@@ -1,0 +1,438 @@
+TABLE activities
+    org_id uuid NOT NULL
+    id uuid NOT NULL
+    version integer NOT NULL
+    kind text COLLATE "C" NOT NULL
+    customer_id uuid
+    deal_id uuid
+    user_id uuid NOT NULL
+    started_at timestamp with time zone NOT NULL
+    seconds integer
+    connected boolean
+    outcome text COLLATE "C"
+    note text COLLATE "C"
+    recorded_at timestamp with time zone NOT NULL
+    recorded_by uuid
+    CONSTRAINT activities_check CHECK (((kind = 'CALL'::text) = (connected IS NOT NULL)))
+    CONSTRAINT activities_kind_check CHECK ((kind = ANY (ARRAY['CALL'::text, 'VISIT'::text, 'MEETING'::text, 'EMAIL'::text, 'SMS'::text, 'FAX'::text, 'NOTE'::text])))
+    CONSTRAINT activities_org_id_customer_id_fkey FOREIGN KEY (org_id, customer_id) REFERENCES customers(org_id, id)
+    CONSTRAINT activities_org_id_fkey FOREIGN KEY (org_id) REFERENCES organizations(id)
+    CONSTRAINT activities_org_id_recorded_by_fkey FOREIGN KEY (org_id, recorded_by) REFERENCES users(org_id, id)
+    CONSTRAINT activities_org_id_user_id_fkey FOREIGN KEY (org_id, user_id) REFERENCES users(org_id, id)
+    CONSTRAINT activities_pkey PRIMARY KEY (org_id, id)
+    CONSTRAINT activities_seconds_check CHECK (((seconds >= 0) AND (seconds <= 86400)))
+    CREATE INDEX activities_customer ON public.activities USING btree (org_id, customer_id, started_at, id)
+    CREATE INDEX activities_deal ON public.activities USING btree (org_id, deal_id) WHERE (deal_id IS NOT NULL)
+    CREATE UNIQUE INDEX activities_pkey ON public.activities USING btree (org_id, id)
+    CREATE INDEX activities_started ON public.activities USING btree (org_id, started_at, id)
+    CREATE INDEX activities_user ON public.activities USING btree (org_id, user_id, started_at, id)
+TABLE counters
+    org_id uuid NOT NULL
+    name text COLLATE "C" NOT NULL
+    value bigint NOT NULL
+    CONSTRAINT counters_org_id_fkey FOREIGN KEY (org_id) REFERENCES organizations(id)
+    CONSTRAINT counters_pkey PRIMARY KEY (org_id, name)
+    CREATE UNIQUE INDEX counters_pkey ON public.counters USING btree (org_id, name)
+TABLE credentials
+    org_id uuid NOT NULL
+    user_id uuid NOT NULL
+    password_hash text COLLATE "C" NOT NULL
+    changed_at timestamp with time zone NOT NULL
+    CONSTRAINT credentials_org_id_user_id_fkey FOREIGN KEY (org_id, user_id) REFERENCES users(org_id, id)
+    CONSTRAINT credentials_pkey PRIMARY KEY (org_id, user_id)
+    CREATE UNIQUE INDEX credentials_pkey ON public.credentials USING btree (org_id, user_id)
+TABLE credit_lines
+    org_id uuid NOT NULL
+    id uuid NOT NULL
+    deal_id uuid NOT NULL
+    user_id uuid
+    kind text COLLATE "C" NOT NULL
+    basis text COLLATE "C" NOT NULL
+    share_bp integer NOT NULL
+    amount_minor bigint NOT NULL
+    currency text COLLATE "C" NOT NULL
+    occurred_at timestamp with time zone NOT NULL
+    recorded_at timestamp with time zone NOT NULL
+    reverses_id uuid
+    CONSTRAINT credit_lines_basis_check CHECK ((basis = ANY (ARRAY['BOOKED'::text, 'INVOICED'::text, 'COLLECTED'::text])))
+    CONSTRAINT credit_lines_check CHECK (((user_id IS NOT NULL) OR (kind = 'DIRECT'::text)))
+    CONSTRAINT credit_lines_kind_check CHECK ((kind = ANY (ARRAY['DIRECT'::text, 'OVERLAY'::text])))
+    CONSTRAINT credit_lines_org_id_deal_id_fkey FOREIGN KEY (org_id, deal_id) REFERENCES deals(org_id, id)
+    CONSTRAINT credit_lines_org_id_reverses_id_fkey FOREIGN KEY (org_id, reverses_id) REFERENCES credit_lines(org_id, id)
+    CONSTRAINT credit_lines_org_id_user_id_fkey FOREIGN KEY (org_id, user_id) REFERENCES users(org_id, id)
+    CONSTRAINT credit_lines_pkey PRIMARY KEY (org_id, id)
+    CONSTRAINT credit_lines_share_bp_check CHECK (((share_bp >= 1) AND (share_bp <= 10000)))
+    CREATE INDEX credit_lines_deal ON public.credit_lines USING btree (org_id, deal_id)
+    CREATE INDEX credit_lines_occurred ON public.credit_lines USING btree (org_id, occurred_at)
+    CREATE UNIQUE INDEX credit_lines_pkey ON public.credit_lines USING btree (org_id, id)
+    CREATE UNIQUE INDEX credit_lines_reverses ON public.credit_lines USING btree (org_id, reverses_id)
+    CREATE INDEX credit_lines_user ON public.credit_lines USING btree (org_id, user_id, occurred_at)
+TABLE customer_owners
+    org_id uuid NOT NULL
+    customer_id uuid NOT NULL
+    owner_id uuid
+    valid_from timestamp with time zone NOT NULL
+    valid_to timestamp with time zone
+    CONSTRAINT customer_owners_check CHECK ((valid_to > valid_from))
+    CONSTRAINT customer_owners_org_id_customer_id_fkey FOREIGN KEY (org_id, customer_id) REFERENCES customers(org_id, id)
+    CONSTRAINT customer_owners_org_id_owner_id_fkey FOREIGN KEY (org_id, owner_id) REFERENCES users(org_id, id)
+    CONSTRAINT customer_owners_pkey PRIMARY KEY (org_id, customer_id, valid_from)
+    CREATE UNIQUE INDEX customer_owners_open ON public.customer_owners USING btree (org_id, customer_id) WHERE (valid_to IS NULL)
+    CREATE UNIQUE INDEX customer_owners_pkey ON public.customer_owners USING btree (org_id, customer_id, valid_from)
+TABLE customer_stages
+    org_id uuid NOT NULL
+    id uuid NOT NULL
+    customer_id uuid NOT NULL
+    customer_version integer NOT NULL
+    from_stage text COLLATE "C"
+    to_stage text COLLATE "C" NOT NULL
+    occurred_at timestamp with time zone NOT NULL
+    recorded_at timestamp with time zone NOT NULL
+    recorded_by uuid
+    reason text COLLATE "C"
+    evidence_activity_id uuid
+    evidence_document text COLLATE "C"
+    CONSTRAINT customer_stages_check CHECK (((evidence_activity_id IS NULL) OR (evidence_document IS NULL)))
+    CONSTRAINT customer_stages_from_stage_check CHECK ((from_stage = ANY (ARRAY['LEAD'::text, 'QUALIFIED'::text, 'PROSPECT'::text, 'SIGNED'::text, 'LOST'::text, 'DORMANT'::text])))
+    CONSTRAINT customer_stages_org_id_customer_id_fkey FOREIGN KEY (org_id, customer_id) REFERENCES customers(org_id, id)
+    CONSTRAINT customer_stages_org_id_evidence_activity_id_fkey FOREIGN KEY (org_id, evidence_activity_id) REFERENCES activities(org_id, id)
+    CONSTRAINT customer_stages_org_id_recorded_by_fkey FOREIGN KEY (org_id, recorded_by) REFERENCES users(org_id, id)
+    CONSTRAINT customer_stages_pkey PRIMARY KEY (org_id, id)
+    CONSTRAINT customer_stages_to_stage_check CHECK ((to_stage = ANY (ARRAY['LEAD'::text, 'QUALIFIED'::text, 'PROSPECT'::text, 'SIGNED'::text, 'LOST'::text, 'DORMANT'::text])))
+    CREATE UNIQUE INDEX customer_stages_pkey ON public.customer_stages USING btree (org_id, id)
+    CREATE UNIQUE INDEX customer_stages_step ON public.customer_stages USING btree (org_id, customer_id, customer_version)
+TABLE customers
+    org_id uuid NOT NULL
+    id uuid NOT NULL
+    version integer NOT NULL
+    number text COLLATE "C" NOT NULL
+    number_key text COLLATE "C" NOT NULL
+    name text COLLATE "C" NOT NULL
+    name_key text COLLATE "C" NOT NULL
+    kind text COLLATE "C" NOT NULL
+    stage text COLLATE "C" NOT NULL
+    grade text COLLATE "C"
+    sector text COLLATE "C"
+    sector_key text COLLATE "C"
+    source text COLLATE "C"
+    source_key text COLLATE "C"
+    owner_id uuid
+    collected_by uuid
+    collected_at timestamp with time zone NOT NULL
+    created_at timestamp with time zone NOT NULL
+    updated_at timestamp with time zone NOT NULL
+    CONSTRAINT customers_grade_check CHECK ((grade = ANY (ARRAY['A'::text, 'B'::text, 'C'::text, 'D'::text])))
+    CONSTRAINT customers_kind_check CHECK ((kind = ANY (ARRAY['COMPANY'::text, 'PERSON'::text])))
+    CONSTRAINT customers_org_id_collected_by_fkey FOREIGN KEY (org_id, collected_by) REFERENCES users(org_id, id)
+    CONSTRAINT customers_org_id_fkey FOREIGN KEY (org_id) REFERENCES organizations(id)
+    CONSTRAINT customers_org_id_owner_id_fkey FOREIGN KEY (org_id, owner_id) REFERENCES users(org_id, id)
+    CONSTRAINT customers_pkey PRIMARY KEY (org_id, id)
+    CONSTRAINT customers_stage_check CHECK ((stage = ANY (ARRAY['LEAD'::text, 'QUALIFIED'::text, 'PROSPECT'::text, 'SIGNED'::text, 'LOST'::text, 'DORMANT'::text])))
+    CREATE INDEX customers_collected ON public.customers USING btree (org_id, collected_at, id)
+    CREATE INDEX customers_created ON public.customers USING btree (org_id, created_at, id)
+    CREATE INDEX customers_name ON public.customers USING btree (org_id, name_key, id)
+    CREATE UNIQUE INDEX customers_number ON public.customers USING btree (org_id, number_key)
+    CREATE INDEX customers_owner ON public.customers USING btree (org_id, owner_id)
+    CREATE UNIQUE INDEX customers_pkey ON public.customers USING btree (org_id, id)
+    CREATE INDEX customers_updated ON public.customers USING btree (org_id, updated_at, id)
+TABLE deals
+    org_id uuid NOT NULL
+    id uuid NOT NULL
+    version integer NOT NULL
+    number text COLLATE "C" NOT NULL
+    number_key text COLLATE "C" NOT NULL
+    name text COLLATE "C"
+    customer_id uuid
+    product_id uuid
+    owner_id uuid NOT NULL
+    stage text COLLATE "C" NOT NULL
+    value_minor bigint
+    value_currency text COLLATE "C"
+    opened_at timestamp with time zone NOT NULL
+    expected_close_on date
+    won_at timestamp with time zone
+    lost_at timestamp with time zone
+    cancelled_at timestamp with time zone
+    close_reason text COLLATE "C"
+    created_at timestamp with time zone NOT NULL
+    updated_at timestamp with time zone NOT NULL
+    CONSTRAINT deals_check CHECK (((value_minor IS NULL) = (value_currency IS NULL)))
+    CONSTRAINT deals_check1 CHECK (((stage = ANY (ARRAY['WON'::text, 'CANCELLED'::text])) = (won_at IS NOT NULL)))
+    CONSTRAINT deals_check2 CHECK (((stage = 'LOST'::text) = (lost_at IS NOT NULL)))
+    CONSTRAINT deals_check3 CHECK (((stage = 'CANCELLED'::text) = (cancelled_at IS NOT NULL)))
+    CONSTRAINT deals_check4 CHECK (((stage <> ALL (ARRAY['WON'::text, 'CANCELLED'::text])) OR ((customer_id IS NOT NULL) AND (value_minor IS NOT NULL))))
+    CONSTRAINT deals_org_id_customer_id_fkey FOREIGN KEY (org_id, customer_id) REFERENCES customers(org_id, id)
+    CONSTRAINT deals_org_id_fkey FOREIGN KEY (org_id) REFERENCES organizations(id)
+    CONSTRAINT deals_org_id_owner_id_fkey FOREIGN KEY (org_id, owner_id) REFERENCES users(org_id, id)
+    CONSTRAINT deals_org_id_product_id_fkey FOREIGN KEY (org_id, product_id) REFERENCES products(org_id, id)
+    CONSTRAINT deals_pkey PRIMARY KEY (org_id, id)
+    CONSTRAINT deals_stage_check CHECK ((stage = ANY (ARRAY['PROSPECTING'::text, 'ENGAGING'::text, 'NEGOTIATING'::text, 'WON'::text, 'LOST'::text, 'CANCELLED'::text])))
+    CONSTRAINT deals_value_minor_check CHECK ((value_minor >= 0))
+    CREATE INDEX deals_cancelled ON public.deals USING btree (org_id, cancelled_at)
+    CREATE INDEX deals_created ON public.deals USING btree (org_id, created_at, id)
+    CREATE INDEX deals_customer ON public.deals USING btree (org_id, customer_id, created_at, id)
+    CREATE UNIQUE INDEX deals_number ON public.deals USING btree (org_id, number_key)
+    CREATE INDEX deals_opened ON public.deals USING btree (org_id, opened_at, id)
+    CREATE INDEX deals_owner ON public.deals USING btree (org_id, owner_id, created_at, id)
+    CREATE UNIQUE INDEX deals_pkey ON public.deals USING btree (org_id, id)
+    CREATE INDEX deals_product ON public.deals USING btree (org_id, product_id)
+    CREATE INDEX deals_updated ON public.deals USING btree (org_id, updated_at, id)
+    CREATE INDEX deals_won ON public.deals USING btree (org_id, won_at)
+TABLE events
+    ordinal bigint NOT NULL GENERATED ALWAYS AS IDENTITY
+    org_id uuid NOT NULL
+    id uuid NOT NULL
+    recorded_at timestamp with time zone NOT NULL
+    actor_kind text COLLATE "C" NOT NULL
+    actor_id uuid
+    request_id text COLLATE "C" NOT NULL
+    kind text COLLATE "C" NOT NULL
+    subject text COLLATE "C" NOT NULL
+    subject_id uuid NOT NULL
+    subject_version integer NOT NULL
+    before text COLLATE "C"
+    after text COLLATE "C" NOT NULL
+    position bigint
+    hash text COLLATE "C"
+    CONSTRAINT events_actor_kind_check CHECK ((actor_kind = ANY (ARRAY['ANONYMOUS'::text, 'USER'::text, 'SYSTEM'::text])))
+    CONSTRAINT events_org_id_fkey FOREIGN KEY (org_id) REFERENCES organizations(id)
+    CONSTRAINT events_pkey PRIMARY KEY (ordinal)
+    CREATE UNIQUE INDEX events_id ON public.events USING btree (org_id, id)
+    CREATE UNIQUE INDEX events_pkey ON public.events USING btree (ordinal)
+    CREATE UNIQUE INDEX events_position ON public.events USING btree (org_id, "position")
+    CREATE UNIQUE INDEX events_subject ON public.events USING btree (org_id, subject, subject_id, subject_version)
+    CREATE INDEX events_waiting ON public.events USING btree (ordinal) WHERE ("position" IS NULL)
+TABLE feed_heads
+    org_id uuid NOT NULL
+    position bigint NOT NULL
+    hash text COLLATE "C" NOT NULL
+    CONSTRAINT feed_heads_org_id_fkey FOREIGN KEY (org_id) REFERENCES organizations(id)
+    CONSTRAINT feed_heads_pkey PRIMARY KEY (org_id)
+    CREATE UNIQUE INDEX feed_heads_pkey ON public.feed_heads USING btree (org_id)
+TABLE import_files
+    org_id uuid NOT NULL
+    import_id uuid NOT NULL
+    name text COLLATE "C" NOT NULL
+    content text COLLATE "C" NOT NULL
+    CONSTRAINT import_files_org_id_import_id_fkey FOREIGN KEY (org_id, import_id) REFERENCES imports(org_id, id)
+    CONSTRAINT import_files_pkey PRIMARY KEY (org_id, import_id, name)
+    CREATE UNIQUE INDEX import_files_pkey ON public.import_files USING btree (org_id, import_id, name)
+TABLE import_keys
+    org_id uuid NOT NULL
+    namespace text COLLATE "C" NOT NULL
+    key text COLLATE "C" NOT NULL
+    subject text COLLATE "C" NOT NULL
+    subject_id uuid NOT NULL
+    fingerprint text COLLATE "C" NOT NULL
+    CONSTRAINT import_keys_org_id_fkey FOREIGN KEY (org_id) REFERENCES organizations(id)
+    CONSTRAINT import_keys_pkey PRIMARY KEY (org_id, namespace, key)
+    CREATE UNIQUE INDEX import_keys_pkey ON public.import_keys USING btree (org_id, namespace, key)
+    CREATE UNIQUE INDEX import_keys_subject ON public.import_keys USING btree (org_id, namespace, subject_id)
+TABLE import_rows
+    org_id uuid NOT NULL
+    import_id uuid NOT NULL
+    ordinal bigint NOT NULL
+    file text COLLATE "C" NOT NULL
+    row_number bigint NOT NULL
+    verdict text COLLATE "C" NOT NULL
+    subject text COLLATE "C" NOT NULL
+    subject_id uuid
+    reason text COLLATE "C"
+    suggestion text COLLATE "C"
+    CONSTRAINT import_rows_check CHECK (((verdict <> ALL (ARRAY['SKIPPED'::text, 'REJECTED'::text])) OR (reason IS NOT NULL)))
+    CONSTRAINT import_rows_org_id_import_id_fkey FOREIGN KEY (org_id, import_id) REFERENCES imports(org_id, id)
+    CONSTRAINT import_rows_pkey PRIMARY KEY (org_id, import_id, ordinal)
+    CONSTRAINT import_rows_verdict_check CHECK ((verdict = ANY (ARRAY['CREATED'::text, 'UPDATED'::text, 'UNCHANGED'::text, 'SKIPPED'::text, 'REJECTED'::text])))
+    CREATE UNIQUE INDEX import_rows_pkey ON public.import_rows USING btree (org_id, import_id, ordinal)
+    CREATE INDEX import_rows_verdict ON public.import_rows USING btree (org_id, import_id, verdict, ordinal)
+TABLE imports
+    org_id uuid NOT NULL
+    id uuid NOT NULL
+    version integer NOT NULL
+    profile text COLLATE "C" NOT NULL
+    dry_run boolean NOT NULL
+    without_aliases boolean NOT NULL
+    state text COLLATE "C" NOT NULL
+    rows_total bigint NOT NULL
+    rows_created bigint NOT NULL
+    rows_updated bigint NOT NULL
+    rows_unchanged bigint NOT NULL
+    rows_skipped bigint NOT NULL
+    rows_rejected bigint NOT NULL
+    requested_by uuid
+    created_at timestamp with time zone NOT NULL
+    started_at timestamp with time zone
+    finished_at timestamp with time zone
+    failure text COLLATE "C"
+    CONSTRAINT imports_check CHECK (((state = ANY (ARRAY['DONE'::text, 'FAILED'::text])) = (finished_at IS NOT NULL)))
+    CONSTRAINT imports_check1 CHECK (((state = 'FAILED'::text) = (failure IS NOT NULL)))
+    CONSTRAINT imports_check2 CHECK ((rows_total = ((((rows_created + rows_updated) + rows_unchanged) + rows_skipped) + rows_rejected)))
+    CONSTRAINT imports_org_id_fkey FOREIGN KEY (org_id) REFERENCES organizations(id)
+    CONSTRAINT imports_org_id_requested_by_fkey FOREIGN KEY (org_id, requested_by) REFERENCES users(org_id, id)
+    CONSTRAINT imports_pkey PRIMARY KEY (org_id, id)
+    CONSTRAINT imports_state_check CHECK ((state = ANY (ARRAY['WAITING'::text, 'RUNNING'::text, 'DONE'::text, 'FAILED'::text])))
+    CREATE UNIQUE INDEX imports_pkey ON public.imports USING btree (org_id, id)
+TABLE invitations
+    org_id uuid NOT NULL
+    id uuid NOT NULL
+    version integer NOT NULL
+    user_id uuid NOT NULL
+    token_hash text COLLATE "C" NOT NULL
+    created_by uuid
+    created_at timestamp with time zone NOT NULL
+    expires_at timestamp with time zone NOT NULL
+    accepted_at timestamp with time zone
+    CONSTRAINT invitations_org_id_user_id_fkey FOREIGN KEY (org_id, user_id) REFERENCES users(org_id, id)
+    CONSTRAINT invitations_pkey PRIMARY KEY (org_id, id)
+    CREATE UNIQUE INDEX invitations_pkey ON public.invitations USING btree (org_id, id)
+    CREATE UNIQUE INDEX invitations_token ON public.invitations USING btree (token_hash)
+    CREATE INDEX invitations_user ON public.invitations USING btree (org_id, user_id)
+TABLE jobs
+    id uuid NOT NULL
+    org_id uuid NOT NULL
+    payload text COLLATE "C" NOT NULL
+    state text COLLATE "C" NOT NULL
+    due_at timestamp with time zone NOT NULL
+    attempts integer NOT NULL
+    leased_until timestamp with time zone
+    last_error text COLLATE "C"
+    created_at timestamp with time zone NOT NULL
+    CONSTRAINT jobs_org_id_fkey FOREIGN KEY (org_id) REFERENCES organizations(id)
+    CONSTRAINT jobs_pkey PRIMARY KEY (id)
+    CONSTRAINT jobs_state_check CHECK ((state = ANY (ARRAY['WAITING'::text, 'DEAD'::text])))
+    CREATE INDEX jobs_due ON public.jobs USING btree (due_at, id) WHERE (state = 'WAITING'::text)
+    CREATE UNIQUE INDEX jobs_pkey ON public.jobs USING btree (id)
+TABLE memberships
+    org_id uuid NOT NULL
+    id uuid NOT NULL
+    user_id uuid NOT NULL
+    team_id uuid NOT NULL
+    role text COLLATE "C" NOT NULL
+    valid_from date NOT NULL
+    valid_to date
+    CONSTRAINT memberships_check CHECK ((valid_to > valid_from))
+    CONSTRAINT memberships_org_id_team_id_fkey FOREIGN KEY (org_id, team_id) REFERENCES teams(org_id, id)
+    CONSTRAINT memberships_org_id_user_id_fkey FOREIGN KEY (org_id, user_id) REFERENCES users(org_id, id)
+    CONSTRAINT memberships_pkey PRIMARY KEY (org_id, id)
+    CONSTRAINT memberships_role_check CHECK ((role = ANY (ARRAY['MEMBER'::text, 'LEAD'::text])))
+    CREATE UNIQUE INDEX memberships_open ON public.memberships USING btree (org_id, user_id) WHERE (valid_to IS NULL)
+    CREATE UNIQUE INDEX memberships_pkey ON public.memberships USING btree (org_id, id)
+    CREATE UNIQUE INDEX memberships_start ON public.memberships USING btree (org_id, user_id, valid_from)
+    CREATE INDEX memberships_team ON public.memberships USING btree (org_id, team_id, user_id)
+TABLE organizations
+    id uuid NOT NULL
+    version integer NOT NULL
+    name text COLLATE "C" NOT NULL
+    name_key text COLLATE "C" NOT NULL
+    time_zone text COLLATE "C" NOT NULL
+    currency text COLLATE "C" NOT NULL
+    created_at timestamp with time zone NOT NULL
+    CONSTRAINT organizations_pkey PRIMARY KEY (id)
+    CREATE UNIQUE INDEX organizations_name ON public.organizations USING btree (name_key)
+    CREATE UNIQUE INDEX organizations_pkey ON public.organizations USING btree (id)
+TABLE products
+    org_id uuid NOT NULL
+    id uuid NOT NULL
+    version integer NOT NULL
+    code text COLLATE "C"
+    code_key text COLLATE "C"
+    name text COLLATE "C" NOT NULL
+    name_key text COLLATE "C" NOT NULL
+    series text COLLATE "C"
+    list_price_minor bigint
+    list_price_currency text COLLATE "C"
+    retired_at timestamp with time zone
+    created_at timestamp with time zone NOT NULL
+    updated_at timestamp with time zone NOT NULL
+    CONSTRAINT products_check CHECK (((list_price_minor IS NULL) = (list_price_currency IS NULL)))
+    CONSTRAINT products_list_price_minor_check CHECK ((list_price_minor >= 0))
+    CONSTRAINT products_org_id_fkey FOREIGN KEY (org_id) REFERENCES organizations(id)
+    CONSTRAINT products_pkey PRIMARY KEY (org_id, id)
+    CREATE UNIQUE INDEX products_code ON public.products USING btree (org_id, code_key)
+    CREATE UNIQUE INDEX products_name ON public.products USING btree (org_id, name_key)
+    CREATE UNIQUE INDEX products_pkey ON public.products USING btree (org_id, id)
+TABLE refresh_tokens
+    token_hash text COLLATE "C" NOT NULL
+    org_id uuid NOT NULL
+    session_id uuid NOT NULL
+    issued_at timestamp with time zone NOT NULL
+    expires_at timestamp with time zone NOT NULL
+    spent_at timestamp with time zone
+    child_hash text COLLATE "C"
+    CONSTRAINT refresh_tokens_org_id_session_id_fkey FOREIGN KEY (org_id, session_id) REFERENCES sessions(org_id, id)
+    CONSTRAINT refresh_tokens_pkey PRIMARY KEY (token_hash)
+    CREATE UNIQUE INDEX refresh_tokens_pkey ON public.refresh_tokens USING btree (token_hash)
+    CREATE INDEX refresh_tokens_session ON public.refresh_tokens USING btree (org_id, session_id)
+TABLE sessions
+    org_id uuid NOT NULL
+    id uuid NOT NULL
+    version integer NOT NULL
+    user_id uuid NOT NULL
+    created_at timestamp with time zone NOT NULL
+    expires_at timestamp with time zone NOT NULL
+    ended_at timestamp with time zone
+    ended_reason text COLLATE "C"
+    CONSTRAINT sessions_org_id_user_id_fkey FOREIGN KEY (org_id, user_id) REFERENCES users(org_id, id)
+    CONSTRAINT sessions_pkey PRIMARY KEY (org_id, id)
+    CREATE UNIQUE INDEX sessions_pkey ON public.sessions USING btree (org_id, id)
+    CREATE INDEX sessions_user ON public.sessions USING btree (org_id, user_id)
+TABLE signing_keys
+    id text COLLATE "C" NOT NULL
+    public_key text COLLATE "C" NOT NULL
+    sealed_private_key text COLLATE "C" NOT NULL
+    created_at timestamp with time zone NOT NULL
+    active_from timestamp with time zone NOT NULL
+    retired_at timestamp with time zone
+    CONSTRAINT signing_keys_pkey PRIMARY KEY (id)
+    CREATE UNIQUE INDEX signing_keys_pkey ON public.signing_keys USING btree (id)
+TABLE team_closure
+    org_id uuid NOT NULL
+    ancestor_id uuid NOT NULL
+    descendant_id uuid NOT NULL
+    depth integer NOT NULL
+    CONSTRAINT team_closure_org_id_ancestor_id_fkey FOREIGN KEY (org_id, ancestor_id) REFERENCES teams(org_id, id)
+    CONSTRAINT team_closure_org_id_descendant_id_fkey FOREIGN KEY (org_id, descendant_id) REFERENCES teams(org_id, id)
+    CONSTRAINT team_closure_pkey PRIMARY KEY (org_id, ancestor_id, descendant_id)
+    CREATE INDEX team_closure_descendant ON public.team_closure USING btree (org_id, descendant_id)
+    CREATE UNIQUE INDEX team_closure_pkey ON public.team_closure USING btree (org_id, ancestor_id, descendant_id)
+TABLE teams
+    org_id uuid NOT NULL
+    id uuid NOT NULL
+    version integer NOT NULL
+    name text COLLATE "C" NOT NULL
+    name_key text COLLATE "C" NOT NULL
+    parent_id uuid
+    created_at timestamp with time zone NOT NULL
+    CONSTRAINT teams_check CHECK ((parent_id <> id))
+    CONSTRAINT teams_org_id_fkey FOREIGN KEY (org_id) REFERENCES organizations(id)
+    CONSTRAINT teams_org_id_parent_id_fkey FOREIGN KEY (org_id, parent_id) REFERENCES teams(org_id, id)
+    CONSTRAINT teams_pkey PRIMARY KEY (org_id, id)
+    CREATE UNIQUE INDEX teams_name ON public.teams USING btree (org_id, name_key)
+    CREATE UNIQUE INDEX teams_pkey ON public.teams USING btree (org_id, id)
+TABLE throttles
+    bucket text COLLATE "C" NOT NULL
+    window_start timestamp with time zone NOT NULL
+    attempts integer NOT NULL
+    CONSTRAINT throttles_pkey PRIMARY KEY (bucket)
+    CREATE UNIQUE INDEX throttles_pkey ON public.throttles USING btree (bucket)
+TABLE users
+    org_id uuid NOT NULL
+    id uuid NOT NULL
+    version integer NOT NULL
+    name text COLLATE "C" NOT NULL
+    name_key text COLLATE "C" NOT NULL
+    email text COLLATE "C"
+    email_key text COLLATE "C"
+    role text COLLATE "C" NOT NULL
+    status text COLLATE "C" NOT NULL
+    hired_on date
+    created_at timestamp with time zone NOT NULL
+    updated_at timestamp with time zone NOT NULL
+    CONSTRAINT users_org_id_fkey FOREIGN KEY (org_id) REFERENCES organizations(id)
+    CONSTRAINT users_pkey PRIMARY KEY (org_id, id)
+    CONSTRAINT users_role_check CHECK ((role = ANY (ARRAY['REP'::text, 'MANAGER'::text, 'SERVICE_AGENT'::text, 'FINANCE'::text, 'ADMIN'::text])))
+    CONSTRAINT users_status_check CHECK ((status = ANY (ARRAY['PENDING'::text, 'ACTIVE'::text, 'DEACTIVATED'::text])))
+    CREATE UNIQUE INDEX users_email ON public.users USING btree (org_id, email_key)
+    CREATE INDEX users_name ON public.users USING btree (org_id, name_key, id)
+    CREATE UNIQUE INDEX users_pkey ON public.users USING btree (org_id, id)
+    CREATE INDEX users_sign_in ON public.users USING btree (email_key)

@@ -1,0 +1,401 @@
+CREATE TABLE activities (
+    org_id uuid_text NOT NULL REFERENCES organizations (id),
+    id uuid_text NOT NULL,
+    version integer NOT NULL,
+    kind text NOT NULL CHECK (kind IN ('CALL', 'VISIT', 'MEETING', 'EMAIL', 'SMS', 'FAX', 'NOTE')),
+    customer_id uuid_text,
+    deal_id uuid_text,
+    user_id uuid_text NOT NULL,
+    started_at timestamp_with_timezone_text NOT NULL,
+    seconds integer CHECK (seconds BETWEEN 0 AND 86400),
+    connected boolean,
+    outcome text,
+    note text,
+    recorded_at timestamp_with_timezone_text NOT NULL,
+    recorded_by uuid_text,
+    PRIMARY KEY (org_id, id),
+    FOREIGN KEY (org_id, customer_id) REFERENCES customers (org_id, id),
+    FOREIGN KEY (org_id, user_id) REFERENCES users (org_id, id),
+    FOREIGN KEY (org_id, recorded_by) REFERENCES users (org_id, id),
+    CHECK ((kind = 'CALL') = (connected IS NOT NULL))
+);
+CREATE INDEX activities_customer ON activities (org_id, customer_id, started_at, id);
+CREATE INDEX activities_deal ON activities (org_id, deal_id) WHERE deal_id IS NOT NULL;
+CREATE INDEX activities_started ON activities (org_id, started_at, id);
+CREATE INDEX activities_user ON activities (org_id, user_id, started_at, id);
+CREATE TABLE counters (
+    org_id uuid_text NOT NULL REFERENCES organizations (id),
+    name text NOT NULL,
+    value bigint NOT NULL,
+    PRIMARY KEY (org_id, name)
+);
+CREATE TABLE credentials (
+    org_id uuid_text NOT NULL,
+    user_id uuid_text NOT NULL,
+    password_hash text NOT NULL,
+    changed_at timestamp_with_timezone_text NOT NULL,
+    PRIMARY KEY (org_id, user_id),
+    FOREIGN KEY (org_id, user_id) REFERENCES users (org_id, id)
+);
+CREATE TABLE credit_lines (
+    org_id uuid_text NOT NULL,
+    id uuid_text NOT NULL,
+    deal_id uuid_text NOT NULL,
+    user_id uuid_text,
+    kind text NOT NULL CHECK (kind IN ('DIRECT', 'OVERLAY')),
+    basis text NOT NULL CHECK (basis IN ('BOOKED', 'INVOICED', 'COLLECTED')),
+    share_bp integer NOT NULL CHECK (share_bp BETWEEN 1 AND 10000),
+    amount_minor bigint NOT NULL,
+    currency text NOT NULL,
+    occurred_at timestamp_with_timezone_text NOT NULL,
+    recorded_at timestamp_with_timezone_text NOT NULL,
+    reverses_id uuid_text,
+    PRIMARY KEY (org_id, id),
+    FOREIGN KEY (org_id, deal_id) REFERENCES deals (org_id, id),
+    FOREIGN KEY (org_id, user_id) REFERENCES users (org_id, id),
+    FOREIGN KEY (org_id, reverses_id) REFERENCES credit_lines (org_id, id),
+    CHECK (user_id IS NOT NULL OR kind = 'DIRECT')
+);
+CREATE INDEX credit_lines_deal ON credit_lines (org_id, deal_id);
+CREATE INDEX credit_lines_occurred ON credit_lines (org_id, occurred_at);
+CREATE UNIQUE INDEX credit_lines_reverses ON credit_lines (org_id, reverses_id);
+CREATE INDEX credit_lines_user ON credit_lines (org_id, user_id, occurred_at);
+CREATE TABLE customer_owners (
+    org_id uuid_text NOT NULL,
+    customer_id uuid_text NOT NULL,
+    owner_id uuid_text,
+    valid_from timestamp_with_timezone_text NOT NULL,
+    valid_to timestamp_with_timezone_text,
+    PRIMARY KEY (org_id, customer_id, valid_from),
+    FOREIGN KEY (org_id, customer_id) REFERENCES customers (org_id, id),
+    FOREIGN KEY (org_id, owner_id) REFERENCES users (org_id, id),
+    CHECK (valid_to > valid_from)
+);
+CREATE UNIQUE INDEX customer_owners_open ON customer_owners (org_id, customer_id) WHERE valid_to IS NULL;
+CREATE TABLE customer_stages (
+    org_id uuid_text NOT NULL,
+    id uuid_text NOT NULL,
+    customer_id uuid_text NOT NULL,
+    customer_version integer NOT NULL,
+    from_stage text CHECK (from_stage IN ('LEAD', 'QUALIFIED', 'PROSPECT', 'SIGNED', 'LOST', 'DORMANT')),
+    to_stage text NOT NULL CHECK (to_stage IN ('LEAD', 'QUALIFIED', 'PROSPECT', 'SIGNED', 'LOST', 'DORMANT')),
+    occurred_at timestamp_with_timezone_text NOT NULL,
+    recorded_at timestamp_with_timezone_text NOT NULL,
+    recorded_by uuid_text,
+    reason text,
+    evidence_activity_id uuid_text,
+    evidence_document text,
+    PRIMARY KEY (org_id, id),
+    FOREIGN KEY (org_id, customer_id) REFERENCES customers (org_id, id),
+    FOREIGN KEY (org_id, recorded_by) REFERENCES users (org_id, id),
+    FOREIGN KEY (org_id, evidence_activity_id) REFERENCES activities (org_id, id),
+    CHECK (evidence_activity_id IS NULL OR evidence_document IS NULL)
+);
+CREATE UNIQUE INDEX customer_stages_step ON customer_stages (org_id, customer_id, customer_version);
+CREATE TABLE customers (
+    org_id uuid_text NOT NULL REFERENCES organizations (id),
+    id uuid_text NOT NULL,
+    version integer NOT NULL,
+    number text NOT NULL,
+    number_key text NOT NULL,
+    name text NOT NULL,
+    name_key text NOT NULL,
+    kind text NOT NULL CHECK (kind IN ('COMPANY', 'PERSON')),
+    stage text NOT NULL CHECK (stage IN ('LEAD', 'QUALIFIED', 'PROSPECT', 'SIGNED', 'LOST', 'DORMANT')),
+    grade text CHECK (grade IN ('A', 'B', 'C', 'D')),
+    sector text,
+    sector_key text,
+    source text,
+    source_key text,
+    owner_id uuid_text,
+    collected_by uuid_text,
+    collected_at timestamp_with_timezone_text NOT NULL,
+    created_at timestamp_with_timezone_text NOT NULL,
+    updated_at timestamp_with_timezone_text NOT NULL,
+    PRIMARY KEY (org_id, id),
+    FOREIGN KEY (org_id, owner_id) REFERENCES users (org_id, id),
+    FOREIGN KEY (org_id, collected_by) REFERENCES users (org_id, id)
+);
+CREATE INDEX customers_collected ON customers (org_id, collected_at, id);
+CREATE INDEX customers_created ON customers (org_id, created_at, id);
+CREATE INDEX customers_name ON customers (org_id, name_key, id);
+CREATE UNIQUE INDEX customers_number ON customers (org_id, number_key);
+CREATE INDEX customers_owner ON customers (org_id, owner_id);
+CREATE INDEX customers_updated ON customers (org_id, updated_at, id);
+CREATE TABLE deals (
+    org_id uuid_text NOT NULL REFERENCES organizations (id),
+    id uuid_text NOT NULL,
+    version integer NOT NULL,
+    number text NOT NULL,
+    number_key text NOT NULL,
+    name text,
+    customer_id uuid_text,
+    product_id uuid_text,
+    owner_id uuid_text NOT NULL,
+    stage text NOT NULL
+        CHECK (stage IN ('PROSPECTING', 'ENGAGING', 'NEGOTIATING', 'WON', 'LOST', 'CANCELLED')),
+    value_minor bigint CHECK (value_minor >= 0),
+    value_currency text,
+    opened_at timestamp_with_timezone_text NOT NULL,
+    expected_close_on date_text,
+    won_at timestamp_with_timezone_text,
+    lost_at timestamp_with_timezone_text,
+    cancelled_at timestamp_with_timezone_text,
+    close_reason text,
+    created_at timestamp_with_timezone_text NOT NULL,
+    updated_at timestamp_with_timezone_text NOT NULL,
+    PRIMARY KEY (org_id, id),
+    FOREIGN KEY (org_id, customer_id) REFERENCES customers (org_id, id),
+    FOREIGN KEY (org_id, product_id) REFERENCES products (org_id, id),
+    FOREIGN KEY (org_id, owner_id) REFERENCES users (org_id, id),
+    CHECK ((value_minor IS NULL) = (value_currency IS NULL)),
+    CHECK ((stage IN ('WON', 'CANCELLED')) = (won_at IS NOT NULL)),
+    CHECK ((stage = 'LOST') = (lost_at IS NOT NULL)),
+    CHECK ((stage = 'CANCELLED') = (cancelled_at IS NOT NULL)),
+    CHECK (stage NOT IN ('WON', 'CANCELLED') OR (customer_id IS NOT NULL AND value_minor IS NOT NULL))
+);
+CREATE INDEX deals_cancelled ON deals (org_id, cancelled_at);
+CREATE INDEX deals_created ON deals (org_id, created_at, id);
+CREATE INDEX deals_customer ON deals (org_id, customer_id, created_at, id);
+CREATE UNIQUE INDEX deals_number ON deals (org_id, number_key);
+CREATE INDEX deals_opened ON deals (org_id, opened_at, id);
+CREATE INDEX deals_owner ON deals (org_id, owner_id, created_at, id);
+CREATE INDEX deals_product ON deals (org_id, product_id);
+CREATE INDEX deals_updated ON deals (org_id, updated_at, id);
+CREATE INDEX deals_won ON deals (org_id, won_at);
+CREATE TABLE events (
+    ordinal integer PRIMARY KEY AUTOINCREMENT,
+    org_id uuid_text NOT NULL REFERENCES organizations (id),
+    id uuid_text NOT NULL,
+    recorded_at timestamp_with_timezone_text NOT NULL,
+    actor_kind text NOT NULL CHECK (actor_kind IN ('ANONYMOUS', 'USER', 'SYSTEM')),
+    actor_id uuid_text,
+    request_id text NOT NULL,
+    kind text NOT NULL,
+    subject text NOT NULL,
+    subject_id uuid_text NOT NULL,
+    subject_version integer NOT NULL,
+    before text,
+    after text NOT NULL,
+    position bigint,
+    hash text
+);
+CREATE UNIQUE INDEX events_id ON events (org_id, id);
+CREATE UNIQUE INDEX events_position ON events (org_id, position);
+CREATE UNIQUE INDEX events_subject ON events (org_id, subject, subject_id, subject_version);
+CREATE INDEX events_waiting ON events (ordinal) WHERE position IS NULL;
+CREATE TABLE feed_heads (
+    org_id uuid_text NOT NULL PRIMARY KEY REFERENCES organizations (id),
+    position bigint NOT NULL,
+    hash text NOT NULL
+);
+CREATE TABLE import_files (
+    org_id uuid_text NOT NULL,
+    import_id uuid_text NOT NULL,
+    name text NOT NULL,
+    content text NOT NULL,
+    PRIMARY KEY (org_id, import_id, name),
+    FOREIGN KEY (org_id, import_id) REFERENCES imports (org_id, id)
+);
+CREATE TABLE import_keys (
+    org_id uuid_text NOT NULL REFERENCES organizations (id),
+    namespace text NOT NULL,
+    key text NOT NULL,
+    subject text NOT NULL,
+    subject_id uuid_text NOT NULL,
+    fingerprint text NOT NULL,
+    PRIMARY KEY (org_id, namespace, key)
+);
+CREATE UNIQUE INDEX import_keys_subject ON import_keys (org_id, namespace, subject_id);
+CREATE TABLE import_rows (
+    org_id uuid_text NOT NULL,
+    import_id uuid_text NOT NULL,
+    ordinal bigint NOT NULL,
+    file text NOT NULL,
+    row_number bigint NOT NULL,
+    verdict text NOT NULL
+        CHECK (verdict IN ('CREATED', 'UPDATED', 'UNCHANGED', 'SKIPPED', 'REJECTED')),
+    subject text NOT NULL,
+    subject_id uuid_text,
+    reason text,
+    suggestion text,
+    PRIMARY KEY (org_id, import_id, ordinal),
+    FOREIGN KEY (org_id, import_id) REFERENCES imports (org_id, id),
+    CHECK (verdict NOT IN ('SKIPPED', 'REJECTED') OR reason IS NOT NULL)
+);
+CREATE INDEX import_rows_verdict ON import_rows (org_id, import_id, verdict, ordinal);
+CREATE TABLE imports (
+    org_id uuid_text NOT NULL REFERENCES organizations (id),
+    id uuid_text NOT NULL,
+    version integer NOT NULL,
+    profile text NOT NULL,
+    dry_run boolean NOT NULL,
+    without_aliases boolean NOT NULL,
+    state text NOT NULL CHECK (state IN ('WAITING', 'RUNNING', 'DONE', 'FAILED')),
+    rows_total bigint NOT NULL,
+    rows_created bigint NOT NULL,
+    rows_updated bigint NOT NULL,
+    rows_unchanged bigint NOT NULL,
+    rows_skipped bigint NOT NULL,
+    rows_rejected bigint NOT NULL,
+    requested_by uuid_text,
+    created_at timestamp_with_timezone_text NOT NULL,
+    started_at timestamp_with_timezone_text,
+    finished_at timestamp_with_timezone_text,
+    failure text,
+    PRIMARY KEY (org_id, id),
+    FOREIGN KEY (org_id, requested_by) REFERENCES users (org_id, id),
+    CHECK ((state IN ('DONE', 'FAILED')) = (finished_at IS NOT NULL)),
+    CHECK ((state = 'FAILED') = (failure IS NOT NULL)),
+    CHECK (rows_total = rows_created + rows_updated + rows_unchanged + rows_skipped + rows_rejected)
+);
+CREATE TABLE invitations (
+    org_id uuid_text NOT NULL,
+    id uuid_text NOT NULL,
+    version integer NOT NULL,
+    user_id uuid_text NOT NULL,
+    token_hash text NOT NULL,
+    created_by uuid_text,
+    created_at timestamp_with_timezone_text NOT NULL,
+    expires_at timestamp_with_timezone_text NOT NULL,
+    accepted_at timestamp_with_timezone_text,
+    PRIMARY KEY (org_id, id),
+    FOREIGN KEY (org_id, user_id) REFERENCES users (org_id, id)
+);
+CREATE UNIQUE INDEX invitations_token ON invitations (token_hash);
+CREATE INDEX invitations_user ON invitations (org_id, user_id);
+CREATE TABLE jobs (
+    id uuid_text NOT NULL PRIMARY KEY,
+    org_id uuid_text NOT NULL REFERENCES organizations (id),
+    payload text NOT NULL,
+    state text NOT NULL CHECK (state IN ('WAITING', 'DEAD')),
+    due_at timestamp_with_timezone_text NOT NULL,
+    attempts integer NOT NULL,
+    leased_until timestamp_with_timezone_text,
+    last_error text,
+    created_at timestamp_with_timezone_text NOT NULL
+);
+CREATE INDEX jobs_due ON jobs (due_at, id) WHERE state = 'WAITING';
+CREATE TABLE memberships (
+    org_id uuid_text NOT NULL,
+    id uuid_text NOT NULL,
+    user_id uuid_text NOT NULL,
+    team_id uuid_text NOT NULL,
+    role text NOT NULL CHECK (role IN ('MEMBER', 'LEAD')),
+    valid_from date_text NOT NULL,
+    valid_to date_text,
+    PRIMARY KEY (org_id, id),
+    FOREIGN KEY (org_id, user_id) REFERENCES users (org_id, id),
+    FOREIGN KEY (org_id, team_id) REFERENCES teams (org_id, id),
+    CHECK (valid_to > valid_from)
+);
+CREATE UNIQUE INDEX memberships_open ON memberships (org_id, user_id) WHERE valid_to IS NULL;
+CREATE UNIQUE INDEX memberships_start ON memberships (org_id, user_id, valid_from);
+CREATE INDEX memberships_team ON memberships (org_id, team_id, user_id);
+CREATE TABLE organizations (
+    id uuid_text NOT NULL PRIMARY KEY,
+    version integer NOT NULL,
+    name text NOT NULL,
+    name_key text NOT NULL,
+    time_zone text NOT NULL,
+    currency text NOT NULL,
+    created_at timestamp_with_timezone_text NOT NULL
+);
+CREATE UNIQUE INDEX organizations_name ON organizations (name_key);
+CREATE TABLE products (
+    org_id uuid_text NOT NULL REFERENCES organizations (id),
+    id uuid_text NOT NULL,
+    version integer NOT NULL,
+    code text,
+    code_key text,
+    name text NOT NULL,
+    name_key text NOT NULL,
+    series text,
+    list_price_minor bigint CHECK (list_price_minor >= 0),
+    list_price_currency text,
+    retired_at timestamp_with_timezone_text,
+    created_at timestamp_with_timezone_text NOT NULL,
+    updated_at timestamp_with_timezone_text NOT NULL,
+    PRIMARY KEY (org_id, id),
+    CHECK ((list_price_minor IS NULL) = (list_price_currency IS NULL))
+);
+CREATE UNIQUE INDEX products_code ON products (org_id, code_key);
+CREATE UNIQUE INDEX products_name ON products (org_id, name_key);
+CREATE TABLE refresh_tokens (
+    token_hash text NOT NULL PRIMARY KEY,
+    org_id uuid_text NOT NULL,
+    session_id uuid_text NOT NULL,
+    issued_at timestamp_with_timezone_text NOT NULL,
+    expires_at timestamp_with_timezone_text NOT NULL,
+    spent_at timestamp_with_timezone_text,
+    child_hash text,
+    FOREIGN KEY (org_id, session_id) REFERENCES sessions (org_id, id)
+);
+CREATE INDEX refresh_tokens_session ON refresh_tokens (org_id, session_id);
+CREATE TABLE sessions (
+    org_id uuid_text NOT NULL,
+    id uuid_text NOT NULL,
+    version integer NOT NULL,
+    user_id uuid_text NOT NULL,
+    created_at timestamp_with_timezone_text NOT NULL,
+    expires_at timestamp_with_timezone_text NOT NULL,
+    ended_at timestamp_with_timezone_text,
+    ended_reason text,
+    PRIMARY KEY (org_id, id),
+    FOREIGN KEY (org_id, user_id) REFERENCES users (org_id, id)
+);
+CREATE INDEX sessions_user ON sessions (org_id, user_id);
+CREATE TABLE signing_keys (
+    id text NOT NULL PRIMARY KEY,
+    public_key text NOT NULL,
+    sealed_private_key text NOT NULL,
+    created_at timestamp_with_timezone_text NOT NULL,
+    active_from timestamp_with_timezone_text NOT NULL,
+    retired_at timestamp_with_timezone_text
+);
+CREATE TABLE team_closure (
+    org_id uuid_text NOT NULL,
+    ancestor_id uuid_text NOT NULL,
+    descendant_id uuid_text NOT NULL,
+    depth integer NOT NULL,
+    PRIMARY KEY (org_id, ancestor_id, descendant_id),
+    FOREIGN KEY (org_id, ancestor_id) REFERENCES teams (org_id, id),
+    FOREIGN KEY (org_id, descendant_id) REFERENCES teams (org_id, id)
+);
+CREATE INDEX team_closure_descendant ON team_closure (org_id, descendant_id);
+CREATE TABLE teams (
+    org_id uuid_text NOT NULL REFERENCES organizations (id),
+    id uuid_text NOT NULL,
+    version integer NOT NULL,
+    name text NOT NULL,
+    name_key text NOT NULL,
+    parent_id uuid_text,
+    created_at timestamp_with_timezone_text NOT NULL,
+    PRIMARY KEY (org_id, id),
+    FOREIGN KEY (org_id, parent_id) REFERENCES teams (org_id, id),
+    CHECK (parent_id <> id)
+);
+CREATE UNIQUE INDEX teams_name ON teams (org_id, name_key);
+CREATE TABLE throttles (
+    bucket text NOT NULL PRIMARY KEY,
+    window_start timestamp_with_timezone_text NOT NULL,
+    attempts integer NOT NULL
+);
+CREATE TABLE users (
+    org_id uuid_text NOT NULL REFERENCES organizations (id),
+    id uuid_text NOT NULL,
+    version integer NOT NULL,
+    name text NOT NULL,
+    name_key text NOT NULL,
+    email text,
+    email_key text,
+    role text NOT NULL CHECK (role IN ('REP', 'MANAGER', 'SERVICE_AGENT', 'FINANCE', 'ADMIN')),
+    status text NOT NULL CHECK (status IN ('PENDING', 'ACTIVE', 'DEACTIVATED')),
+    hired_on date_text,
+    created_at timestamp_with_timezone_text NOT NULL,
+    updated_at timestamp_with_timezone_text NOT NULL,
+    PRIMARY KEY (org_id, id)
+);
+CREATE UNIQUE INDEX users_email ON users (org_id, email_key);
+CREATE INDEX users_name ON users (org_id, name_key, id);
+CREATE INDEX users_sign_in ON users (email_key);
