@@ -164,7 +164,7 @@ pub(crate) fn print(line: impl std::fmt::Display) -> Result<(), Failure> {
 }
 
 /// Sends the log to standard error, so that standard output holds results alone.
-pub(crate) fn start_log(settings: &LogSettings) -> Result<(), Failure> {
+fn start_log(settings: &LogSettings) -> Result<(), Failure> {
     let filter =
         EnvFilter::try_new(&settings.filter).map_err(|error| Failure::new(format!("log.filter: {error}")))?;
     let log = tracing_subscriber::fmt()

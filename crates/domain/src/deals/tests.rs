@@ -1,3 +1,5 @@
+//! The rules of deals and credit as tables and as properties.
+
 use proptest::prelude::*;
 
 use super::*;

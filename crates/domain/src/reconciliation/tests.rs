@@ -1,3 +1,5 @@
+//! The proof of reconciliation: on examples, and on any mixture of deals, people and teams.
+
 use proptest::prelude::*;
 use uuid::Uuid;
 

@@ -16,7 +16,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::assembly::{self, Schema, SystemClock};
 use crate::auth_secret::{Secret, sqlite_path};
-use crate::cli::{Layers, print, start_log};
+use crate::cli::{Layers, print};
 use crate::config::Settings;
 use crate::demo::{self, DEMO_ORGANIZATION, DEMO_PASSWORD};
 use crate::failure::Failure;
@@ -45,8 +45,7 @@ pub(crate) async fn run(layers: &Layers, args: &DemoArgs) -> Result<(), Failure>
         // Never the database of the settings, where real work may be kept.
         flags.push(("database.url".to_owned(), DATABASE.to_owned()));
     }
-    let settings = layers.load(flags)?;
-    start_log(&settings.log)?;
+    let settings = layers.load_quiet(flags)?;
     let (app, store) = open(&settings, args.seed).await?;
     if store.unscoped_organization_by_name(DEMO_ORGANIZATION).await?.is_none() {
         return Err(Failure::new("this database holds something else than the demo")
@@ -135,7 +134,7 @@ fn welcome(url: &str, today: NaiveDate) -> String {
         "{{ reconciliation(period: {{ kind: QUARTER, start: \"{quarter}\" }}) {{ balanced currencies {{ companyTotal \
          {{ amount currency }} teams {{ team {{ name }} amount {{ amount }} }} }} }} }}"
     );
-    let customers = "{ customers(first: 3) { totalCount nodes { name stage owner { name } deals(first: 2) { nodes { \
+    let customers = "{ customers(first: 3, filter: { stage: { eq: SIGNED } }) { totalCount nodes { name stage owner { name } deals(first: 2) { nodes { \
                      number stage value { amount currency } } } } } }";
     format!(
         "\nEvenhand serves {DEMO_ORGANIZATION} at {url}/graphql\n\nEverybody's password is {DEMO_PASSWORD}. One for \

@@ -1,0 +1,329 @@
+//! At least one document for each root field. Mutations get a fresh object of the rep in the north each time,
+//! so that one caller's success does not change what the next one gets.
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use serde_json::{Value, json};
+
+use super::nothing;
+use super::world::{PROFILE, World};
+use crate::support::PASSWORD;
+
+/// How a sample is sent.
+pub(crate) enum Ask {
+    /// The document.
+    Query(&'static str),
+    /// The fields of the payload that are selected beside `userErrors`.
+    Mutation(&'static str),
+    /// The document, of which the first event is awaited.
+    Subscription(&'static str),
+}
+
+/// Makes the variables, or the input of a mutation.
+type Input = for<'a> fn(&'a World) -> BoxFuture<'a, Value>;
+
+/// A sample of a root field.
+pub(crate) struct Sample {
+    /// `Query.customers`; a word in brackets behind it tells several samples of one field apart.
+    pub(crate) name: &'static str,
+    pub(crate) ask: Ask,
+    pub(crate) input: Input,
+}
+
+impl Sample {
+    /// The root field, such as `Query.customers`.
+    pub(crate) fn field(&self) -> &'static str {
+        self.name.split(' ').next().unwrap_or_default()
+    }
+}
+
+fn query(name: &'static str, document: &'static str, input: Input) -> Sample {
+    Sample { name, ask: Ask::Query(document), input }
+}
+
+fn mutation(name: &'static str, fields: &'static str, input: Input) -> Sample {
+    Sample { name, ask: Ask::Mutation(fields), input }
+}
+
+fn subscription(name: &'static str, document: &'static str, input: Input) -> Sample {
+    Sample { name, ask: Ask::Subscription(document), input }
+}
+
+fn none(_: &World) -> BoxFuture<'_, Value> {
+    async { nothing() }.boxed()
+}
+
+/// All samples, in the order in which they run: those that end a session come last.
+pub(crate) fn all() -> Vec<Sample> {
+    let mut samples = queries();
+    samples.extend(narrow_queries());
+    samples.extend(subscriptions());
+    samples.extend(people());
+    samples.extend(sales());
+    samples.extend(sessions());
+    samples
+}
+
+fn queries() -> Vec<Sample> {
+    vec![
+        query("Query.viewer", "{ viewer { role user { id name email team { name } memberships { team { name } } } } }", none),
+        query("Query.organization", "{ organization { id name currency timeZone createdAt } }", none),
+        query(
+            "Query.organization (revenue)",
+            "{ organization { wonRevenue(period: { kind: MONTH, start: \"2026-01-01\" }) { amount } } }",
+            none,
+        ),
+        query(
+            "Query.users",
+            "{ users(first: 100) { totalCount nodes { id name email role status hiredOn team { name } memberships { team { name } } } } }",
+            none,
+        ),
+        query(
+            "Query.users (revenue)",
+            "{ users(first: 100) { totalCount nodes { wonRevenue(period: { kind: MONTH, start: \"2026-01-01\" }) { amount } } } }",
+            none,
+        ),
+        query(
+            "Query.teams",
+            "{ teams(first: 100) { totalCount nodes { id name parent { name } children { name } members { totalCount nodes { name } } } } }",
+            none,
+        ),
+        query("Query.products", "{ products(first: 100) { totalCount nodes { id name code series listPrice { amount } } } }", none),
+        query(
+            "Query.customers",
+            "{ customers(first: 100) { totalCount nodes { id name number source sector owner { name } collectedBy { name } \
+             stageHistory { reason evidenceDocument recordedBy { name } } } } }",
+            none,
+        ),
+        query(
+            "Query.customers (deals)",
+            "{ customers(first: 100) { totalCount nodes { deals { totalCount nodes { name number } } } } }",
+            none,
+        ),
+        query(
+            "Query.customers (activities)",
+            "{ customers(first: 100) { totalCount nodes { activities { totalCount nodes { note } } } } }",
+            none,
+        ),
+        query(
+            "Query.customers (history)",
+            "{ customers(first: 100) { totalCount nodes { history(first: 100) { nodes { type before after actor { name } } } } } }",
+            none,
+        ),
+        query(
+            "Query.deals",
+            "{ deals(first: 100) { totalCount nodes { id name number owner { name } customer { name source } \
+             product { name } value { amount } credits { amount { amount } user { name } } } } }",
+            none,
+        ),
+        query(
+            "Query.activities",
+            "{ activities(first: 100) { totalCount nodes { id note user { name } recordedBy { name } } } }",
+            none,
+        ),
+        query(
+            "Query.activities (linked)",
+            "{ activities(first: 100) { totalCount nodes { customer { name } deal { name } } } }",
+            none,
+        ),
+        query(
+            "Query.reconciliation",
+            "{ reconciliation(period: { kind: MONTH, start: \"2026-01-01\" }) { balanced currencies { companyTotal { amount } \
+             persons { user { name } amount { amount } } teams { team { name } amount { amount } } } } }",
+            none,
+        ),
+        query(
+            "Query.changes",
+            "{ changes(first: 100) { nodes { subjectType type subjectId before after actor { name email } } } }",
+            none,
+        ),
+        query(
+            "Query.auditEntries",
+            "{ auditEntries(first: 100) { totalCount nodes { requestId hash change { type before after actor { name } } } } }",
+            none,
+        ),
+    ]
+}
+
+/// What is asked for by name: things of the south, which the north must not even notice.
+fn narrow_queries() -> Vec<Sample> {
+    const NODE: &str = "query($id: ID!) { node(id: $id) { id ... on Customer { name deals { nodes { name } } } \
+        ... on Deal { name customer { name } credits { amount { amount } } } ... on Activity { note } \
+        ... on Import { profile rows { nodes { reason } } } ... on User { name email } } }";
+    vec![
+        query("Query.node (user)", NODE, |w| async { json!({ "id": w.rep }) }.boxed()),
+        query("Query.node (deal in the south)", NODE, |w| async { json!({ "id": w.south_deal }) }.boxed()),
+        query("Query.node (activity in the south)", NODE, |w| async { json!({ "id": w.south_activity }) }.boxed()),
+        query("Query.node (import)", NODE, |w| async { json!({ "id": w.import }) }.boxed()),
+        query(
+            "Query.node (customer in the south)",
+            "query($id: ID!) { node(id: $id) { id ... on Customer { name source owner { name } stageHistory { reason } } } }",
+            |w| async { json!({ "id": w.south_customer }) }.boxed(),
+        ),
+        query(
+            "Query.nodes",
+            "query($ids: [ID!]!) { nodes(ids: $ids) { id ... on Customer { name } ... on Deal { name } ... on Product { name } } }",
+            |w| async { json!({ "ids": [w.north_customer, w.south_customer, w.north_deal, w.south_deal, w.product] }) }.boxed(),
+        ),
+        query(
+            "Query.customers (south by name)",
+            "{ customers(filter: { name: { contains: \"southsecret\" } }) { totalCount } }",
+            none,
+        ),
+        query(
+            "Query.customers (not the north)",
+            "query($id: ID!) { customers(filter: { not: { id: { eq: $id } } }, orderBy: { field: NAME, direction: DESC }) { totalCount nodes { name } } }",
+            |w| async { json!({ "id": w.north_customer }) }.boxed(),
+        ),
+        query(
+            "Query.deals (of a customer in the south)",
+            "query($id: ID!) { deals(filter: { customer: { eq: $id } }) { totalCount nodes { name } } }",
+            |w| async { json!({ "id": w.south_customer }) }.boxed(),
+        ),
+        query(
+            "Query.deals (of a rep in the north)",
+            "query($id: ID!) { deals(filter: { owner: { eq: $id } }) { totalCount nodes { name } } }",
+            |w| async { json!({ "id": w.rep }) }.boxed(),
+        ),
+        query(
+            "Query.activities (of a customer in the south)",
+            "query($id: ID!) { activities(filter: { customer: { eq: $id } }) { totalCount nodes { note } } }",
+            |w| async { json!({ "id": w.south_customer }) }.boxed(),
+        ),
+        query(
+            "Query.users (of a team)",
+            "query($id: ID!) { users(filter: { teamId: $id }) { totalCount nodes { name } } }",
+            |w| async { json!({ "id": w.north }) }.boxed(),
+        ),
+        query(
+            "Query.auditEntries (of a deal)",
+            "query($id: ID!) { auditEntries(filter: { subjectId: $id }) { totalCount nodes { change { after } } } }",
+            |w| async { json!({ "id": w.south_deal }) }.boxed(),
+        ),
+    ]
+}
+
+fn subscriptions() -> Vec<Sample> {
+    vec![
+        // From the beginning of the feed: what comes first is the organisation itself.
+        subscription(
+            "Subscription.changes",
+            "subscription { changes(after: \"ZmVlZDow\") { type before after actor { name } } }",
+            none,
+        ),
+        subscription(
+            "Subscription.changes (deals)",
+            "subscription { changes(after: \"ZmVlZDow\", types: [\"deal.created\"]) { type after } }",
+            none,
+        ),
+        subscription(
+            "Subscription.importProgress",
+            "subscription($id: ID!) { importProgress(id: $id) { state profile counts { created } } }",
+            |w| async { json!({ "id": w.import }) }.boxed(),
+        ),
+    ]
+}
+
+fn people() -> Vec<Sample> {
+    vec![
+        mutation("Mutation.createTeam", "team { id name }", |w| {
+            async { json!({ "name": format!("Canary team {}", w.unique().await), "parentId": w.north }) }.boxed()
+        }),
+        mutation("Mutation.inviteUser", "user { id name } invitationLink", |w| {
+            async {
+                let email = format!("canary{}@people.example", w.unique().await);
+                json!({ "name": "Canary New", "role": "REP", "email": email, "teamId": w.north })
+            }
+            .boxed()
+        }),
+        mutation("Mutation.inviteUser (known)", "user { id name } invitationLink", |w| {
+            async {
+                let (id, _) = w.invited().await;
+                json!({ "userId": id, "email": format!("canary{}@people.example", w.unique().await) })
+            }
+            .boxed()
+        }),
+        mutation("Mutation.updateUser", "user { id name }", |w| {
+            async { json!({ "id": w.rep, "version": w.t.version(&w.rep).await, "name": "Canary Rosa" }) }.boxed()
+        }),
+        mutation("Mutation.moveMember", "user { id team { name } }", |w| {
+            async { json!({ "userId": w.invited().await.0, "version": 1, "teamId": w.north }) }.boxed()
+        }),
+        mutation("Mutation.startImport", "import { id profile }", |_| {
+            async {
+                let files = json!([{ "name": "teams.csv", "content": "team\nCanary dry\n" }]);
+                json!({ "profile": PROFILE, "files": files, "dryRun": true })
+            }
+            .boxed()
+        }),
+    ]
+}
+
+fn sales() -> Vec<Sample> {
+    vec![
+        mutation("Mutation.createProduct", "product { id name }", |w| {
+            async { json!({ "name": format!("Canary new product {}", w.unique().await) }) }.boxed()
+        }),
+        mutation("Mutation.updateProduct", "product { id name }", |w| {
+            async { json!({ "id": w.new_product("Canary other product").await, "version": 1, "series": "Canary" }) }.boxed()
+        }),
+        mutation("Mutation.createCustomer", "customer { id name }", |_| {
+            async { json!({ "kind": "COMPANY", "name": "Canary of the caller" }) }.boxed()
+        }),
+        mutation("Mutation.createCustomer (for another)", "customer { id name }", |w| {
+            async { json!({ "kind": "COMPANY", "name": "Canary northsecret", "ownerId": w.rep }) }.boxed()
+        }),
+        mutation("Mutation.updateCustomer", "customer { id name }", |w| {
+            async { json!({ "id": w.fresh_customer().await, "version": 1, "sector": "Canary northsecret" }) }.boxed()
+        }),
+        mutation("Mutation.advanceCustomer", "customer { id name stage }", |w| {
+            async { json!({ "id": w.fresh_customer().await, "version": 1, "stage": "QUALIFIED" }) }.boxed()
+        }),
+        mutation("Mutation.assignCustomer", "customer { id name owner { name } }", |w| {
+            async { json!({ "id": w.fresh_customer().await, "version": 1, "ownerId": null }) }.boxed()
+        }),
+        mutation("Mutation.logActivity", "activity { id note customer { name } }", |w| {
+            async { json!({ "kind": "NOTE", "note": "Canary activitysecret northsecret", "customerId": w.north_customer }) }.boxed()
+        }),
+        mutation("Mutation.logActivity (for another)", "activity { id note }", |w| {
+            async { json!({ "kind": "NOTE", "note": "Canary activitysecret northsecret", "userId": w.rep }) }.boxed()
+        }),
+        mutation("Mutation.createDeal", "deal { id name customer { name } }", |w| {
+            async { json!({ "name": "Canary dealsecret northsecret", "customerId": w.north_customer }) }.boxed()
+        }),
+        mutation("Mutation.createDeal (for another)", "deal { id name }", |w| {
+            async { json!({ "name": "Canary dealsecret northsecret", "ownerId": w.rep }) }.boxed()
+        }),
+        mutation("Mutation.updateDeal", "deal { id name }", |w| {
+            async { json!({ "id": w.fresh_deal().await, "version": 1, "stage": "NEGOTIATING" }) }.boxed()
+        }),
+        mutation("Mutation.winDeal", "deal { id name credits { amount { amount } } }", |w| {
+            async { json!({ "id": w.fresh_deal().await, "version": 1 }) }.boxed()
+        }),
+        mutation("Mutation.loseDeal", "deal { id name closeReason }", |w| {
+            async { json!({ "id": w.fresh_deal().await, "version": 1, "reason": "Canary northsecret" }) }.boxed()
+        }),
+        mutation("Mutation.cancelDeal", "deal { id name }", |w| {
+            async { json!({ "id": w.fresh_won_deal().await, "version": 2, "reason": "Canary northsecret" }) }.boxed()
+        }),
+    ]
+}
+
+fn sessions() -> Vec<Sample> {
+    vec![
+        // These sign somebody in whoever asks, so they do not show whom.
+        mutation("Mutation.signIn", "expiresIn", |w| {
+            async { json!({ "email": w.rep_email, "password": PASSWORD }) }.boxed()
+        }),
+        mutation("Mutation.refreshSession", "expiresIn", |w| {
+            async { json!({ "refreshToken": w.t.sign_in(&w.rep_email, PASSWORD).await.refresh_token }) }.boxed()
+        }),
+        mutation("Mutation.acceptInvitation", "expiresIn", |w| {
+            async { json!({ "token": w.invited().await.1, "password": PASSWORD }) }.boxed()
+        }),
+        mutation("Mutation.changePassword", "user { id }", |_| {
+            async { json!({ "currentPassword": PASSWORD, "newPassword": "nine loud storks" }) }.boxed()
+        }),
+        mutation("Mutation.signOut", "signedOut", none),
+    ]
+}

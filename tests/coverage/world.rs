@@ -1,0 +1,204 @@
+//! An organisation with two teams, somebody of each role, and things that belong to one team or the other.
+//! Every text of it carries marks, by which a leak is recognised.
+
+use serde_json::{Value, json};
+
+use crate::support::{Client, TestApp};
+
+/// A word in the texts of the world. Who finds it in an answer has seen something of that kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mark {
+    /// Anything at all of the organisation.
+    Organization,
+    /// A customer, deal or activity of the people in the north.
+    North,
+    /// The same of the people in the south.
+    South,
+    /// A deal, of any team.
+    Deal,
+    /// An activity, of any team.
+    Activity,
+    /// What only administrators see: imports and their rows.
+    Administration,
+}
+
+impl Mark {
+    pub(crate) const ALL: &'static [Mark] =
+        &[Mark::Organization, Mark::North, Mark::South, Mark::Deal, Mark::Activity, Mark::Administration];
+
+    /// The word, in small letters.
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            Self::Organization => "canary",
+            Self::North => "northsecret",
+            Self::South => "southsecret",
+            Self::Deal => "dealsecret",
+            Self::Activity => "activitysecret",
+            Self::Administration => "adminsecret",
+        }
+    }
+}
+
+/// Somebody who asks.
+pub(crate) struct Actor {
+    pub(crate) name: &'static str,
+    pub(crate) client: Client,
+    blind_to: &'static [Mark],
+}
+
+impl Actor {
+    /// Whether an answer to this actor may carry the mark.
+    pub(crate) fn may_see(&self, mark: Mark) -> bool {
+        !self.blind_to.contains(&mark)
+    }
+}
+
+/// Ids are opaque ids of the API.
+pub(crate) struct World {
+    pub(crate) t: TestApp,
+    pub(crate) actors: Vec<Actor>,
+    pub(crate) north: String,
+    pub(crate) rep: String,
+    pub(crate) rep_email: String,
+    pub(crate) north_customer: String,
+    pub(crate) south_customer: String,
+    pub(crate) north_deal: String,
+    pub(crate) south_deal: String,
+    pub(crate) south_activity: String,
+    pub(crate) product: String,
+    pub(crate) import: String,
+}
+
+/// A profile that reads one file of teams.
+pub(crate) const PROFILE: &str = "name = \"canary adminsecret\"\ncurrency = \"EUR\"\n[[sources]]\nkind = \"team\"\n\
+    file = \"teams.csv\"\nkey = \"team:{team}\"\nfields = { name = \"{team}\" }\n";
+
+/// The id of the object that a mutation made.
+fn made(payload: &Value, object: &str) -> String {
+    payload[object]["id"].as_str().expect("an id").to_owned()
+}
+
+impl World {
+    pub(crate) async fn make(t: &TestApp) -> Self {
+        use Mark::*;
+        let north = t.team("Canary North", None).await;
+        let south = t.team("Canary South", None).await;
+        let rep = t.user_in("REP", "Canary Rosa", &north, "MEMBER").await;
+        let other_rep = t.user_in("REP", "Canary Otto", &south, "MEMBER").await;
+        let lead = t.user_in("MANAGER", "Canary Lea", &north, "LEAD").await;
+        let other_lead = t.user_in("MANAGER", "Canary Mia", &south, "LEAD").await;
+        let service = t.user("SERVICE_AGENT", "Canary Sam").await;
+        let finance = t.user("FINANCE", "Canary Fay").await;
+        let stranger = t.other_organization("Elsewhere").await;
+        let (rep_id, rep_email) = (rep.id.clone(), rep.email.clone());
+        let (north_rep, south_rep) = (rep.client.clone(), other_rep.client.clone());
+        let actor = |name, client, blind_to| Actor { name, client, blind_to };
+        let actors = vec![
+            actor("anonymous", t.anonymous(), Mark::ALL),
+            actor("rep", rep.client, &[South, Administration]),
+            actor("other rep", other_rep.client, &[North, Administration]),
+            actor("manager", lead.client, &[South, Administration]),
+            actor("other manager", other_lead.client, &[North, Administration]),
+            actor("service agent", service.client, &[Deal, Administration]),
+            actor("finance", finance.client, &[Activity, Administration]),
+            actor("admin", t.admin(), &[]),
+            actor("foreign admin", stranger, Mark::ALL),
+        ];
+        let mut world = Self {
+            t: t.clone(),
+            actors,
+            north,
+            rep: rep_id,
+            rep_email,
+            north_customer: String::new(),
+            south_customer: String::new(),
+            north_deal: String::new(),
+            south_deal: String::new(),
+            south_activity: String::new(),
+            product: String::new(),
+            import: String::new(),
+        };
+        world.fill(&north_rep, &south_rep).await;
+        t.settle().await;
+        world
+    }
+
+    async fn fill(&mut self, north: &Client, south: &Client) {
+        self.product = self.new_product("Canary Product").await;
+        self.north_customer = self.new_customer(north, "northsecret").await;
+        self.south_customer = self.new_customer(south, "southsecret").await;
+        self.north_deal = self.new_deal(north, &self.north_customer, "northsecret").await;
+        self.south_deal = self.new_deal(south, &self.south_customer, "southsecret").await;
+        for (client, deal) in [(north, &self.north_deal), (south, &self.south_deal)] {
+            let input = json!({ "id": deal, "version": 1, "wonAt": "2026-01-14T09:00:00Z" });
+            client.mutate("winDeal", input, "deal { id }").await.ok();
+        }
+        let note = |side: &str, customer: &str| {
+            json!({ "kind": "NOTE", "customerId": customer, "note": format!("Canary activitysecret {side}") })
+        };
+        north.mutate("logActivity", note("northsecret", &self.north_customer), "activity { id }").await.ok();
+        let logged = south.mutate("logActivity", note("southsecret", &self.south_customer), "activity { id }").await;
+        self.south_activity = made(logged.ok(), "activity");
+        let input = json!({ "profile": PROFILE, "files": [{ "name": "teams.csv", "content": "team\nCanary Imported\n" }] });
+        let import = self.t.admin().mutate("startImport", input, "import { id }").await;
+        self.import = made(import.ok(), "import");
+        self.t.run_jobs().await;
+    }
+
+    async fn new_customer(&self, by: &Client, side: &str) -> String {
+        let input = json!({
+            "kind": "COMPANY", "name": format!("Canary customer {side}"), "source": format!("Canary {side}"),
+        });
+        made(by.mutate("createCustomer", input, "customer { id }").await.ok(), "customer")
+    }
+
+    async fn new_deal(&self, by: &Client, customer: &str, side: &str) -> String {
+        let input = json!({
+            "name": format!("Canary dealsecret {side}"), "customerId": customer, "productId": self.product,
+            "value": { "amount": "1000.00", "currency": "EUR" }, "openedAt": "2026-01-10T09:00:00Z",
+        });
+        made(by.mutate("createDeal", input, "deal { id }").await.ok(), "deal")
+    }
+
+    fn northerner(&self) -> &Client {
+        &self.actors.iter().find(|actor| actor.name == "rep").expect("a rep").client
+    }
+
+    /// A new lead of the rep in the north.
+    pub(crate) async fn fresh_customer(&self) -> String {
+        self.new_customer(self.northerner(), "northsecret").await
+    }
+
+    /// A new open deal of the rep in the north.
+    pub(crate) async fn fresh_deal(&self) -> String {
+        self.new_deal(self.northerner(), &self.north_customer, "northsecret").await
+    }
+
+    /// A new won deal of the rep in the north.
+    pub(crate) async fn fresh_won_deal(&self) -> String {
+        let deal = self.fresh_deal().await;
+        let input = json!({ "id": deal, "version": 1 });
+        self.northerner().mutate("winDeal", input, "deal { id }").await.ok();
+        deal
+    }
+
+    /// A new product; names are unique, so `name` gets a number.
+    pub(crate) async fn new_product(&self, name: &str) -> String {
+        let input = json!({ "name": format!("{name} {}", self.unique().await) });
+        made(self.t.admin().mutate("createProduct", input, "product { id }").await.ok(), "product")
+    }
+
+    /// A person who was invited but has not accepted, with the token of the invitation.
+    pub(crate) async fn invited(&self) -> (String, String) {
+        let input = json!({
+            "name": "Canary Invited", "role": "REP", "email": format!("canary{}@people.example", self.unique().await),
+        });
+        let invited = self.t.admin().mutate("inviteUser", input, "user { id } invitationLink").await;
+        (made(invited.ok(), "user"), crate::support::people::invitation_token(invited.ok()))
+    }
+
+    /// A number that no earlier call answered, as long as each use of it makes something.
+    pub(crate) async fn unique(&self) -> i64 {
+        self.t.sql().await.number("SELECT COUNT(*) FROM events").await
+    }
+}
