@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, BODY_BYTES_MAX, TestApp, both};
+use crate::support::{Answer, BODY_BYTES_MAX, Client, TestApp, both};
 
 both!(
     malformed_requests_are_refused,
@@ -163,7 +163,8 @@ async fn bad_values_change_nothing(t: TestApp) {
     let before = changes(&t).await;
     let long = "x".repeat(1_000_000);
     let create = "createTeam";
-    let update = "updateUser";
+    let (update, product, activity) = ("updateUser", "createProduct", "logActivity");
+    let price = |amount: &str| json!({ "name": "X", "listPrice": { "amount": amount, "currency": "EUR" } });
     let user = |key: &str, value: Value| {
         let mut input = json!({ "id": id, "version": 1 });
         input[key] = value;
@@ -202,6 +203,27 @@ async fn bad_values_change_nothing(t: TestApp) {
         (update, user("email", json!("not an address")), "GRAPHQL"),
         (update, user("email", json!(format!("{long}@x.example"))), "GRAPHQL"),
         (update, user("email", json!("a\u{0}@x.example")), "GRAPHQL"),
+        (product, price("9007199254740993.00"), "OUT_OF_RANGE"),
+        (product, price("99999999999999999999999999999999999999.00"), "GRAPHQL"),
+        (product, price("9999999999999999999999999999.00"), "OUT_OF_RANGE"),
+        (product, price("-1.00"), "OUT_OF_RANGE"),
+        (product, price("1.001"), "TOO_MANY_DECIMALS"),
+        (product, price("NaN"), "GRAPHQL"),
+        (product, price("Infinity"), "GRAPHQL"),
+        (product, price("1e9"), "GRAPHQL"),
+        (product, price(""), "GRAPHQL"),
+        (product, price("１２"), "GRAPHQL"),
+        (product, json!({ "name": "X", "listPrice": { "amount": 12.5, "currency": "EUR" } }), "GRAPHQL"),
+        (product, json!({ "name": "X", "listPrice": { "amount": "1.00", "currency": "XXQ" } }), "GRAPHQL"),
+        (product, json!({ "name": "X", "listPrice": { "amount": "1.00" } }), "GRAPHQL"),
+        (
+            activity,
+            json!({ "kind": "CALL", "connected": true, "seconds": 9_007_199_254_740_993_i64 }),
+            "GRAPHQL",
+        ),
+        (activity, json!({ "kind": "NOTE", "startedAt": "2026-02-30T00:00:00Z" }), "GRAPHQL"),
+        (activity, json!({ "kind": "NOTE", "startedAt": "2026-01-15" }), "GRAPHQL"),
+        (activity, json!({ "kind": "PIGEON" }), "GRAPHQL"),
         (update, user("id", json!(team)), "INVALID_ID"),
         (update, user("id", json!("")), "INVALID_ID"),
         (update, user("id", json!("dXNlcjox")), "INVALID_ID"),
@@ -264,10 +286,39 @@ fn assert_clean(answer: &Answer) {
 async fn objects_of_others_cannot_be_named(t: TestApp) {
     let team = t.team("North", None).await;
     let person = t.user("REP", "Rosa Rep").await;
+    let made = async |client: &Client, mutation: &str, input: Value, object: &str| {
+        let outcome = client.mutate(mutation, input, &format!("{object} {{ id }}")).await;
+        outcome.ok()[object]["id"].as_str().expect("an id").to_owned()
+    };
+    let customer =
+        made(&person, "createCustomer", json!({ "kind": "COMPANY", "name": "Acme" }), "customer").await;
+    let deal = made(&person, "createDeal", json!({ "name": "Big" }), "deal").await;
+    let note = made(
+        &person,
+        "logActivity",
+        json!({ "kind": "NOTE", "note": "Hm", "customerId": customer }),
+        "activity",
+    )
+    .await;
+    let product = made(&t.admin(), "createProduct", json!({ "name": "Thing" }), "product").await;
+
     let stranger = t.other_organization("Elsewhere").await;
+    let me = stranger.query("{ viewer { user { id } } }").await["viewer"]["user"]["id"].clone();
+    let own =
+        made(&stranger, "createCustomer", json!({ "kind": "COMPANY", "name": "Own" }), "customer").await;
+    let own_deal =
+        made(&stranger, "createDeal", json!({ "name": "Own", "ownerId": me, "customerId": own }), "deal")
+            .await;
+    let with = |mut input: Value, key: &str, id: &str| {
+        input[key] = json!(id);
+        input
+    };
+    let customer_with = |key: &str, id: &str| with(json!({ "kind": "PERSON", "name": "X" }), key, id);
+    let note_with = |key: &str, id: &str| with(json!({ "kind": "NOTE", "note": "X" }), key, id);
+    let own_deal_with = |key: &str, id: &str| with(json!({ "id": own_deal, "version": 1 }), key, id);
     let before = changes(&t).await;
     let query = "query($id: ID!) { node(id: $id) { id } }";
-    for id in [&team, &person.id] {
+    for id in [&team, &person.id, &customer, &deal, &note, &product] {
         assert_eq!(stranger.gql(query, json!({ "id": id })).await.ok()["node"], Value::Null);
         let found = t.admin().gql(query, json!({ "id": id })).await;
         assert_eq!(found.ok()["node"]["id"], json!(id));
@@ -286,12 +337,60 @@ async fn objects_of_others_cannot_be_named(t: TestApp) {
             json!({ "email": "x@people.example", "name": "X", "role": "REP", "teamId": team }),
             "input.teamId: NOT_FOUND",
         ),
+        ("updateProduct", json!({ "id": product, "version": 1, "name": "Mine" }), "input.id: NOT_FOUND"),
+        ("createCustomer", customer_with("ownerId", &person.id), "input.ownerId: NOT_FOUND"),
+        ("createCustomer", customer_with("collectedById", &person.id), "input.collectedById: NOT_FOUND"),
+        ("updateCustomer", json!({ "id": customer, "version": 1, "name": "Mine" }), "input.id: NOT_FOUND"),
+        ("assignCustomer", json!({ "id": customer, "version": 1, "ownerId": me }), "input.id: NOT_FOUND"),
+        (
+            "assignCustomer",
+            json!({ "id": own, "version": 1, "ownerId": person.id }),
+            "input.ownerId: NOT_FOUND",
+        ),
+        (
+            "advanceCustomer",
+            json!({ "id": own, "version": 1, "stage": "PROSPECT", "evidence": { "activityId": note } }),
+            "input.evidence.activityId: NOT_FOUND",
+        ),
+        ("logActivity", note_with("customerId", &customer), "input.customerId: NOT_FOUND"),
+        ("logActivity", note_with("dealId", &deal), "input.dealId: NOT_FOUND"),
+        ("logActivity", note_with("userId", &person.id), "input.userId: NOT_FOUND"),
+        ("createDeal", json!({ "ownerId": me, "customerId": customer }), "input.customerId: NOT_FOUND"),
+        ("createDeal", json!({ "ownerId": me, "productId": product }), "input.productId: NOT_FOUND"),
+        ("createDeal", json!({ "ownerId": person.id }), "input.ownerId: NOT_FOUND"),
+        ("updateDeal", own_deal_with("customerId", &customer), "input.customerId: NOT_FOUND"),
+        ("updateDeal", own_deal_with("productId", &product), "input.productId: NOT_FOUND"),
+        ("updateDeal", own_deal_with("ownerId", &person.id), "input.ownerId: NOT_FOUND"),
+        ("winDeal", json!({ "id": deal, "version": 1 }), "input.id: NOT_FOUND"),
+        ("loseDeal", json!({ "id": deal, "version": 1 }), "input.id: NOT_FOUND"),
+        ("cancelDeal", json!({ "id": deal, "version": 1, "reason": "X" }), "input.id: NOT_FOUND"),
+        (
+            "winDeal",
+            json!({
+                "id": own_deal, "version": 1, "value": { "amount": "1", "currency": "EUR" },
+                "credits": [{ "userId": person.id, "shareBp": 10_000 }],
+            }),
+            "input.credits.0.userId: NOT_FOUND",
+        ),
     ] {
         let outcome = stranger.mutate(mutation, input, "__typename").await;
         assert_eq!(outcome.problems(), [problem], "{mutation}: {}", outcome.answer.text);
     }
-    let filtered = "query($id: ID!) { users(filter: { teamId: $id }) { totalCount } }";
-    assert_eq!(stranger.gql(filtered, json!({ "id": team })).await.ok()["users"]["totalCount"], 0);
+    for (list, filter, id) in [
+        ("users", "{ teamId: $id }", &team),
+        ("users", "{ id: { eq: $id } }", &person.id),
+        ("customers", "{ id: { eq: $id } }", &customer),
+        ("customers", "{ owner: { eq: $id } }", &person.id),
+        ("deals", "{ customer: { eq: $id } }", &customer),
+        ("deals", "{ product: { eq: $id } }", &product),
+        ("activities", "{ customer: { eq: $id } }", &customer),
+        ("activities", "{ deal: { eq: $id } }", &deal),
+    ] {
+        let filtered =
+            format!("query($id: ID!) {{ {list}(filter: {filter}) {{ totalCount nodes {{ id }} }} }}");
+        let answer = stranger.gql(&filtered, json!({ "id": id })).await;
+        assert_eq!(answer.ok()[list], json!({ "totalCount": 0, "nodes": [] }), "{list} {filter}");
+    }
     let nodes = "query($ids: [ID!]!) { nodes(ids: $ids) { id } }";
     let answer = stranger.gql(nodes, json!({ "ids": [team, person.id] })).await;
     assert_eq!(answer.ok()["nodes"], json!([null, null]));

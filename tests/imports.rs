@@ -168,7 +168,10 @@ async fn deal(t: &TestApp, number: &str) -> Value {
     );
     let mut deal = t.admin().query(&query).await["deals"]["nodes"][0].clone();
     // A line and its reversal may bear the same instant.
-    deal["credits"].as_array_mut().expect("credits").sort_by_key(|line| std::cmp::Reverse(line["amount"].to_string()));
+    deal["credits"]
+        .as_array_mut()
+        .expect("credits")
+        .sort_by_key(|line| std::cmp::Reverse(line["amount"].to_string()));
     deal
 }
 
@@ -357,11 +360,11 @@ async fn a_later_export_changes_what_it_says_otherwise(t: TestApp) {
     assert_eq!(won["stage"], "WON");
     assert_eq!(won["wonAt"], "2024-12-02T23:00:00.000000Z", "midnight in Berlin");
     assert_eq!(won["credits"], json!([{ "user": { "name": "Bob Brown" }, "amount": { "amount": "61.01" } }]));
-    let query = "{ customers { nodes { name stage sector owner { name } stageHistory { to evidence { document } reason } } } }";
+    let query = "{ customers { nodes { name stage sector owner { name } stageHistory { to evidenceDocument reason } } } }";
     let data = t.admin().query(query).await;
     let mut customers = data["customers"]["nodes"].as_array().expect("customers").clone();
     customers.sort_by_key(|customer| customer["name"].to_string());
-    let step = |to: &str, document: Option<&str>, reason: Option<&str>| json!({ "to": to, "evidence": document.map(|document| json!({ "document": document })), "reason": reason });
+    let step = |to: &str, document: Option<&str>, reason: Option<&str>| json!({ "to": to, "evidenceDocument": document, "reason": reason });
     assert_eq!(
         customers,
         [

@@ -5,11 +5,14 @@
 mod access;
 mod architecture;
 mod contract;
+mod coverage;
+mod crash;
 mod feed;
 mod golden;
 mod http;
 mod imports;
 mod schema;
+mod statements;
 mod support;
 mod teams;
 mod tokens;

@@ -1,12 +1,13 @@
 //! At least one document for each root field. Mutations get a fresh object of the rep in the north each time,
-//! so that one caller's success does not change what the next one gets.
+//! so that one caller's success does not change what the next one gets. A mutation that would work anywhere
+//! carries no mark, since it may answer what its caller sent.
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
 use super::nothing;
-use super::world::{PROFILE, World};
+use super::world::{PROFILE, PROFILE_NAME, World};
 use crate::support::PASSWORD;
 
 /// How a sample is sent.
@@ -66,7 +67,11 @@ pub(crate) fn all() -> Vec<Sample> {
 
 fn queries() -> Vec<Sample> {
     vec![
-        query("Query.viewer", "{ viewer { role user { id name email team { name } memberships { team { name } } } } }", none),
+        query(
+            "Query.viewer",
+            "{ viewer { role user { id name email team { name } memberships { team { name } } } } }",
+            none,
+        ),
         query("Query.organization", "{ organization { id name currency timeZone createdAt } }", none),
         query(
             "Query.organization (revenue)",
@@ -88,7 +93,11 @@ fn queries() -> Vec<Sample> {
             "{ teams(first: 100) { totalCount nodes { id name parent { name } children { name } members { totalCount nodes { name } } } } }",
             none,
         ),
-        query("Query.products", "{ products(first: 100) { totalCount nodes { id name code series listPrice { amount } } } }", none),
+        query(
+            "Query.products",
+            "{ products(first: 100) { totalCount nodes { id name code series listPrice { amount } } } }",
+            none,
+        ),
         query(
             "Query.customers",
             "{ customers(first: 100) { totalCount nodes { id name number source sector owner { name } collectedBy { name } \
@@ -153,7 +162,9 @@ fn narrow_queries() -> Vec<Sample> {
     vec![
         query("Query.node (user)", NODE, |w| async { json!({ "id": w.rep }) }.boxed()),
         query("Query.node (deal in the south)", NODE, |w| async { json!({ "id": w.south_deal }) }.boxed()),
-        query("Query.node (activity in the south)", NODE, |w| async { json!({ "id": w.south_activity }) }.boxed()),
+        query("Query.node (activity in the south)", NODE, |w| {
+            async { json!({ "id": w.south_activity }) }.boxed()
+        }),
         query("Query.node (import)", NODE, |w| async { json!({ "id": w.import }) }.boxed()),
         query(
             "Query.node (customer in the south)",
@@ -163,7 +174,9 @@ fn narrow_queries() -> Vec<Sample> {
         query(
             "Query.nodes",
             "query($ids: [ID!]!) { nodes(ids: $ids) { id ... on Customer { name } ... on Deal { name } ... on Product { name } } }",
-            |w| async { json!({ "ids": [w.north_customer, w.south_customer, w.north_deal, w.south_deal, w.product] }) }.boxed(),
+            |w| {
+                async { json!({ "ids": [w.north_customer, w.south_customer, w.north_deal, w.south_deal, w.product] }) }.boxed()
+            },
         ),
         query(
             "Query.customers (south by name)",
@@ -227,7 +240,8 @@ fn subscriptions() -> Vec<Sample> {
 fn people() -> Vec<Sample> {
     vec![
         mutation("Mutation.createTeam", "team { id name }", |w| {
-            async { json!({ "name": format!("Canary team {}", w.unique().await), "parentId": w.north }) }.boxed()
+            async { json!({ "name": format!("Canary team {}", w.unique().await), "parentId": w.north }) }
+                .boxed()
         }),
         mutation("Mutation.inviteUser", "user { id name } invitationLink", |w| {
             async {
@@ -244,15 +258,16 @@ fn people() -> Vec<Sample> {
             .boxed()
         }),
         mutation("Mutation.updateUser", "user { id name }", |w| {
-            async { json!({ "id": w.rep, "version": w.t.version(&w.rep).await, "name": "Canary Rosa" }) }.boxed()
+            async { json!({ "id": w.rep, "version": w.t.version(&w.rep).await, "name": "Canary Rosa" }) }
+                .boxed()
         }),
         mutation("Mutation.moveMember", "user { id team { name } }", |w| {
             async { json!({ "userId": w.invited().await.0, "version": 1, "teamId": w.north }) }.boxed()
         }),
         mutation("Mutation.startImport", "import { id profile }", |_| {
             async {
-                let files = json!([{ "name": "teams.csv", "content": "team\nCanary dry\n" }]);
-                json!({ "profile": PROFILE, "files": files, "dryRun": true })
+                let files = json!([{ "name": "teams.csv", "content": "team\nDry\n" }]);
+                json!({ "profile": PROFILE.replace(PROFILE_NAME, "own"), "files": files, "dryRun": true })
             }
             .boxed()
         }),
@@ -262,19 +277,23 @@ fn people() -> Vec<Sample> {
 fn sales() -> Vec<Sample> {
     vec![
         mutation("Mutation.createProduct", "product { id name }", |w| {
-            async { json!({ "name": format!("Canary new product {}", w.unique().await) }) }.boxed()
+            async { json!({ "name": format!("New product {}", w.unique().await) }) }.boxed()
         }),
         mutation("Mutation.updateProduct", "product { id name }", |w| {
-            async { json!({ "id": w.new_product("Canary other product").await, "version": 1, "series": "Canary" }) }.boxed()
+            async {
+                json!({ "id": w.new_product("Canary other product").await, "version": 1, "series": "Canary" })
+            }
+            .boxed()
         }),
         mutation("Mutation.createCustomer", "customer { id name }", |_| {
-            async { json!({ "kind": "COMPANY", "name": "Canary of the caller" }) }.boxed()
+            async { json!({ "kind": "COMPANY", "name": "Of the caller" }) }.boxed()
         }),
         mutation("Mutation.createCustomer (for another)", "customer { id name }", |w| {
             async { json!({ "kind": "COMPANY", "name": "Canary northsecret", "ownerId": w.rep }) }.boxed()
         }),
         mutation("Mutation.updateCustomer", "customer { id name }", |w| {
-            async { json!({ "id": w.fresh_customer().await, "version": 1, "sector": "Canary northsecret" }) }.boxed()
+            async { json!({ "id": w.fresh_customer().await, "version": 1, "sector": "Canary northsecret" }) }
+                .boxed()
         }),
         mutation("Mutation.advanceCustomer", "customer { id name stage }", |w| {
             async { json!({ "id": w.fresh_customer().await, "version": 1, "stage": "QUALIFIED" }) }.boxed()
@@ -286,10 +305,12 @@ fn sales() -> Vec<Sample> {
             async { json!({ "kind": "NOTE", "note": "Canary activitysecret northsecret", "customerId": w.north_customer }) }.boxed()
         }),
         mutation("Mutation.logActivity (for another)", "activity { id note }", |w| {
-            async { json!({ "kind": "NOTE", "note": "Canary activitysecret northsecret", "userId": w.rep }) }.boxed()
+            async { json!({ "kind": "NOTE", "note": "Canary activitysecret northsecret", "userId": w.rep }) }
+                .boxed()
         }),
         mutation("Mutation.createDeal", "deal { id name customer { name } }", |w| {
-            async { json!({ "name": "Canary dealsecret northsecret", "customerId": w.north_customer }) }.boxed()
+            async { json!({ "name": "Canary dealsecret northsecret", "customerId": w.north_customer }) }
+                .boxed()
         }),
         mutation("Mutation.createDeal (for another)", "deal { id name }", |w| {
             async { json!({ "name": "Canary dealsecret northsecret", "ownerId": w.rep }) }.boxed()
@@ -301,10 +322,12 @@ fn sales() -> Vec<Sample> {
             async { json!({ "id": w.fresh_deal().await, "version": 1 }) }.boxed()
         }),
         mutation("Mutation.loseDeal", "deal { id name closeReason }", |w| {
-            async { json!({ "id": w.fresh_deal().await, "version": 1, "reason": "Canary northsecret" }) }.boxed()
+            async { json!({ "id": w.fresh_deal().await, "version": 1, "reason": "Canary northsecret" }) }
+                .boxed()
         }),
         mutation("Mutation.cancelDeal", "deal { id name }", |w| {
-            async { json!({ "id": w.fresh_won_deal().await, "version": 2, "reason": "Canary northsecret" }) }.boxed()
+            async { json!({ "id": w.fresh_won_deal().await, "version": 2, "reason": "Canary northsecret" }) }
+                .boxed()
         }),
     ]
 }
@@ -316,7 +339,8 @@ fn sessions() -> Vec<Sample> {
             async { json!({ "email": w.rep_email, "password": PASSWORD }) }.boxed()
         }),
         mutation("Mutation.refreshSession", "expiresIn", |w| {
-            async { json!({ "refreshToken": w.t.sign_in(&w.rep_email, PASSWORD).await.refresh_token }) }.boxed()
+            async { json!({ "refreshToken": w.t.sign_in(&w.rep_email, PASSWORD).await.refresh_token }) }
+                .boxed()
         }),
         mutation("Mutation.acceptInvitation", "expiresIn", |w| {
             async { json!({ "token": w.invited().await.1, "password": PASSWORD }) }.boxed()

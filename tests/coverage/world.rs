@@ -69,6 +69,8 @@ pub(crate) struct World {
     pub(crate) import: String,
 }
 
+/// The name of [`PROFILE`].
+pub(crate) const PROFILE_NAME: &str = "canary adminsecret";
 /// A profile that reads one file of teams.
 pub(crate) const PROFILE: &str = "name = \"canary adminsecret\"\ncurrency = \"EUR\"\n[[sources]]\nkind = \"team\"\n\
     file = \"teams.csv\"\nkey = \"team:{team}\"\nfields = { name = \"{team}\" }\n";
@@ -133,11 +135,10 @@ impl World {
             let input = json!({ "id": deal, "version": 1, "wonAt": "2026-01-14T09:00:00Z" });
             client.mutate("winDeal", input, "deal { id }").await.ok();
         }
-        let note = |side: &str, customer: &str| {
-            json!({ "kind": "NOTE", "customerId": customer, "note": format!("Canary activitysecret {side}") })
-        };
+        let note = |side: &str, customer: &str| json!({ "kind": "NOTE", "customerId": customer, "note": format!("Canary activitysecret {side}") });
         north.mutate("logActivity", note("northsecret", &self.north_customer), "activity { id }").await.ok();
-        let logged = south.mutate("logActivity", note("southsecret", &self.south_customer), "activity { id }").await;
+        let logged =
+            south.mutate("logActivity", note("southsecret", &self.south_customer), "activity { id }").await;
         self.south_activity = made(logged.ok(), "activity");
         let input = json!({ "profile": PROFILE, "files": [{ "name": "teams.csv", "content": "team\nCanary Imported\n" }] });
         let import = self.t.admin().mutate("startImport", input, "import { id }").await;

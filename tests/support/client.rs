@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use serde_json::{Value, json};
 
 /// Sends requests to the application under test, signed in or not. Cheap to clone.
@@ -146,11 +146,6 @@ impl Answer {
     /// The code of the first top-level error; empty when there is none.
     pub(crate) fn code(&self) -> &str {
         self.errors.first().and_then(|error| error["extensions"]["code"].as_str()).unwrap_or_default()
-    }
-
-    /// Seconds to wait, as the header says.
-    pub(crate) fn retry_after(&self) -> Option<u32> {
-        self.headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()
     }
 }
 

@@ -26,7 +26,7 @@ use futures_util::FutureExt;
 use serde_json::json;
 use tokio::sync::watch;
 
-pub(crate) use client::{Answer, Client, Outcome};
+pub(crate) use client::{Answer, Client};
 pub(crate) use clock::TestClock;
 pub(crate) use database::{Backend, Sql, TestDatabase};
 pub(crate) use people::Person;
@@ -91,8 +91,6 @@ pub(crate) struct TestApp {
     pub(crate) store: Store,
     /// Its clock.
     pub(crate) clock: Arc<TestClock>,
-    /// Which database it runs on.
-    pub(crate) backend: Backend,
     /// The organisation [`ORGANIZATION`].
     pub(crate) organization: OrganizationId,
     pub(crate) database: Arc<TestDatabase>,
@@ -119,7 +117,6 @@ impl TestApp {
             app,
             store,
             clock,
-            backend,
             organization: OrganizationId::from_uuid(uuid::Uuid::nil()),
             database: Arc::new(database),
             http: reqwest::Client::builder().no_proxy().build().expect("a client"),

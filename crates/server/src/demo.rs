@@ -21,7 +21,7 @@ use evenhand_domain::access::{Actor, Role};
 use evenhand_domain::error::Result;
 use evenhand_domain::organizations::NewOrganization;
 
-use self::writer::{Found, WriteWeek};
+use self::writer::{Found, Tell};
 
 /// Name of the demo organisation.
 pub const DEMO_ORGANIZATION: &str = "Kestrel & Vale Labelling";
@@ -29,6 +29,9 @@ pub const DEMO_ORGANIZATION: &str = "Kestrel & Vale Labelling";
 pub const DEMO_PASSWORD: &str = "fair-shares-for-all";
 /// What the requests of the demo are called in the event log.
 const REQUEST: &str = "demo";
+/// Customers whose stories are written in one transaction: enough to make its cost small, few enough for a
+/// progress bar that moves.
+const STORIES_AT_ONCE: usize = 200;
 
 /// Somebody to sign in as.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +59,7 @@ pub fn accounts() -> Vec<DemoAccount> {
 pub async fn seed(app: &App, seed: u64, mut on_progress: impl FnMut(u64, u64)) -> Result<Vec<DemoAccount>> {
     let today = app.now().date_in(calendar::ZONE);
     let plan = plan::generate(seed, today - Days::new(1));
-    let total = 1 + plan.weeks.len() as u64;
+    let total = 1 + plan.stories.chunks(STORIES_AT_ONCE).len() as u64;
     on_progress(0, total);
 
     let administrator = NewAdministrator {
@@ -73,14 +76,14 @@ pub async fn seed(app: &App, seed: u64, mut on_progress: impl FnMut(u64, u64)) -
     let actor = Actor::System { organization: organization.id, zone: organization.time_zone };
     // One hash for all: forty would take seconds, and the password is no secret.
     let password_hash = Passwords::new()?.hash(DEMO_PASSWORD).await?;
-    let found = Found { people: &plan.people, admin: admin.id, password_hash: &password_hash };
-    let mut written = app.execute(&actor, REQUEST, &found).await?;
+    let found = Found { plan: &plan, admin: admin.id, password_hash: &password_hash };
+    let founded = app.execute(&actor, REQUEST, &found).await?;
     on_progress(1, total);
 
-    for (done, week) in (2..).zip(&plan.weeks) {
-        let changed = app.execute(&actor, REQUEST, &WriteWeek { week, written: &written }).await?;
-        written.merge(changed);
-        on_progress(done, total);
+    for (index, stories) in plan.stories.chunks(STORIES_AT_ONCE).enumerate() {
+        let tell = Tell { stories, first: index * STORIES_AT_ONCE, founded: &founded };
+        app.execute(&actor, REQUEST, &tell).await?;
+        on_progress(index as u64 + 2, total);
     }
     Ok(accounts())
 }

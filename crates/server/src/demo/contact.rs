@@ -203,7 +203,7 @@ impl Hand<'_> {
         };
         let expected_on = calendar::workday_from(day.date + Days::new(u64::from(contacts * 11)));
         let opening = Opening { person: self.post.person, good, pieces, value, at: day.now(), expected_on };
-        open.story.deals.push(DealStory { opening, steps: Vec::new() });
+        open.story.deals.push(DealStory { number: 0, opening, steps: Vec::new() });
         open.goal = Goal::Sell;
         open.tries = contacts;
         self.dice.between(3, 12)

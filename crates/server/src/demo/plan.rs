@@ -1,24 +1,23 @@
-//! The whole history of the demo organisation, week by week, before anything is written: a pure function of
-//! the seed and the last day.
+//! The whole history of the demo organisation, before anything is written: a pure function of the seed and the
+//! last day.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use chrono::{Datelike, Days, NaiveDate};
 use evenhand_domain::access::Role;
 use evenhand_domain::customers::CustomerKind;
-use evenhand_domain::time::Timestamp;
 use evenhand_domain::users::TeamRole;
 
 use super::calendar;
 use super::dice::Dice;
 use super::people::{self, REGIONS, Team};
 use super::seller::{self, Post};
-use super::story::{DealStep, Evidence, Lead, Opening, Step, Story, Touch};
+use super::story::Story;
 
 /// Percent of the reps who are hired while the history lasts.
 const NEW_HIRES_PERCENT: u32 = 25;
 /// Percent of the reps who change teams.
-const MOVERS_PERCENT: u32 = 9;
+const MOVERS_PERCENT: u32 = 14;
 /// Percent of their time that managers of teams sell themselves.
 const MANAGER_LOAD_PERCENT: u32 = 22;
 /// Streams of chance: one for who works when, and one for each seller.
@@ -29,7 +28,8 @@ const SELLER_STREAM: u64 = 1_000;
 #[derive(Debug, PartialEq)]
 pub(super) struct Plan {
     pub(super) people: Vec<Person>,
-    pub(super) weeks: Vec<Week>,
+    /// One for each customer, in the order in which they were collected.
+    pub(super) stories: Vec<Story>,
 }
 
 /// Somebody who works here.
@@ -40,36 +40,6 @@ pub(super) struct Person {
     pub(super) hired_on: NaiveDate,
     /// Teams by place in [`team_tree`], oldest first.
     pub(super) stays: Vec<(usize, TeamRole, NaiveDate)>,
-}
-
-/// What happens in a week, each list in order of time. Customers and deals are numbered over all weeks, in the
-/// order in which they appear.
-#[derive(Debug, Default, PartialEq)]
-pub(super) struct Week {
-    pub(super) leads: Vec<Lead>,
-    pub(super) openings: Vec<(usize, Opening)>,
-    /// Customer, deal, and what was done by the customer's collector.
-    pub(super) touches: Vec<PlannedTouch>,
-    pub(super) steps: Vec<PlannedStep>,
-    pub(super) deal_steps: Vec<(usize, DealStep)>,
-}
-
-/// A touch with its references.
-#[derive(Debug, PartialEq)]
-pub(super) struct PlannedTouch {
-    pub(super) person: usize,
-    pub(super) customer: usize,
-    pub(super) deal: Option<usize>,
-    pub(super) touch: Touch,
-}
-
-/// A step with its references.
-#[derive(Debug, PartialEq)]
-pub(super) struct PlannedStep {
-    pub(super) person: usize,
-    pub(super) customer: usize,
-    /// With evidence from the same week.
-    pub(super) step: Step,
 }
 
 /// Names of the teams with the places of the teams above: the regions first.
@@ -93,7 +63,8 @@ pub(super) fn generate(seed: u64, last: NaiveDate) -> Plan {
     }
     stories.sort_by_key(|story| (story.lead.at, story.lead.person));
     tell_apart(&mut stories);
-    Plan { people, weeks: weeks(stories, first, last) }
+    number_deals(&mut stories);
+    Plan { people, stories }
 }
 
 /// Those who do not belong to a team, the region managers, and then the managers of the teams.
@@ -190,138 +161,74 @@ fn tell_apart(stories: &mut [Story]) {
     }
 }
 
-/// Cuts the stories, which are in order of their beginning, into weeks.
-fn weeks(stories: Vec<Story>, first: NaiveDate, last: NaiveDate) -> Vec<Week> {
-    let count = (last - first).num_days() / 7 + 1;
-    let mut weeks: Vec<Week> = (0..count).map(|_| Week::default()).collect();
-    let place = |at: Timestamp| {
-        let days = (at.date_in(calendar::ZONE) - first).num_days();
-        usize::try_from(days / 7).unwrap_or(0).min(count as usize - 1)
-    };
-    let deals = number_deals(&stories);
-    // Where a touch ended up, by customer and place in the story.
-    let mut touches = BTreeMap::new();
-    for (customer, story) in stories.iter().enumerate() {
-        for (index, touch) in story.touches.iter().enumerate() {
-            touches.insert((touch.at, customer, index), touch);
-        }
+/// Numbers the deals in order of their opening.
+fn number_deals(stories: &mut [Story]) {
+    let mut deals: Vec<_> = stories.iter_mut().flat_map(|story| &mut story.deals).collect();
+    deals.sort_by_key(|deal| (deal.opening.at, deal.opening.person));
+    for (number, deal) in deals.into_iter().enumerate() {
+        deal.number = number;
     }
-    let mut evidence = HashMap::new();
-    for ((at, customer, index), touch) in touches {
-        let week = &mut weeks[place(at)].touches;
-        evidence.insert((customer, index), week.len());
-        let deal = touch.deal.and_then(|deal| deals.get(&(customer, deal)).copied());
-        let person = stories[customer].lead.person;
-        week.push(PlannedTouch { person, customer, deal, touch: touch.clone() });
-    }
-    for (customer, story) in stories.into_iter().enumerate() {
-        let person = story.lead.person;
-        weeks[place(story.lead.at)].leads.push(story.lead);
-        for mut step in story.steps {
-            if let Some(Evidence::Touch(touch)) = &mut step.evidence {
-                *touch = evidence.get(&(customer, *touch)).copied().unwrap_or_default();
-            }
-            weeks[place(step.at)].steps.push(PlannedStep { person, customer, step });
-        }
-        for (index, story) in story.deals.into_iter().enumerate() {
-            let Some(&deal) = deals.get(&(customer, index)) else { continue };
-            weeks[place(story.opening.at)].openings.push((customer, story.opening));
-            for step in story.steps {
-                weeks[place(step.at)].deal_steps.push((deal, step));
-            }
-        }
-    }
-    for week in &mut weeks {
-        // Stable: what follows at the same moment stays in order.
-        week.steps.sort_by_key(|planned| planned.step.at);
-        week.openings.sort_by_key(|(customer, opening)| (opening.at, *customer));
-        week.deal_steps.sort_by_key(|(deal, step)| (step.at, *deal));
-    }
-    weeks
-}
-
-/// Numbers of the deals by customer and place in the story: in order of their opening.
-fn number_deals(stories: &[Story]) -> HashMap<(usize, usize), usize> {
-    let mut openings: Vec<_> = stories
-        .iter()
-        .enumerate()
-        .flat_map(|(customer, story)| {
-            story.deals.iter().enumerate().map(move |(index, deal)| (deal.opening.at, customer, index))
-        })
-        .collect();
-    openings.sort_unstable();
-    openings
-        .into_iter()
-        .enumerate()
-        .map(|(number, (_, customer, index))| ((customer, index), number))
-        .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::demo::story::{Evidence, Step};
     use evenhand_domain::customers::CustomerStage;
-    use evenhand_domain::time::parse_date;
+    use evenhand_domain::time::{Timestamp, parse_date};
+
+    fn last_day() -> NaiveDate {
+        parse_date("2026-11-22").expect("a date")
+    }
 
     fn plan(seed: u64) -> Plan {
-        generate(seed, parse_date("2026-11-22").expect("a date"))
+        generate(seed, last_day())
     }
 
     #[test]
     fn the_same_seed_and_day_give_the_same_history_and_another_seed_another() {
         assert_eq!(plan(7), plan(7));
-        assert_ne!(plan(7).weeks, plan(8).weeks);
+        assert_ne!(plan(7).stories, plan(8).stories);
     }
 
     #[test]
     fn the_organisation_has_the_size_that_the_demo_promises() {
         let plan = plan(7);
-        let count = |of: fn(&Week) -> usize| plan.weeks.iter().map(of).sum::<usize>();
+        let count = |of: fn(&Story) -> usize| plan.stories.iter().map(of).sum::<usize>();
         let between = |what: &str, count: usize, low: usize, high: usize| {
             assert!((low..=high).contains(&count), "{count} {what}, not {low} to {high}");
         };
         assert_eq!((plan.people.len(), team_tree().len()), (43, 9));
-        assert!(
-            plan.people
-                .iter()
-                .filter(
-                    |person| person.hired_on > calendar::first_day(parse_date("2026-11-22").expect("a date"))
-                )
-                .count()
-                >= 5
-        );
-        between("customers", count(|week| week.leads.len()), 9_000, 15_000);
-        between("activities", count(|week| week.touches.len()), 70_000, 110_000);
-        between("deals", count(|week| week.openings.len()), 2_000, 3_500);
+        let first = calendar::first_day(last_day());
+        let hired = plan.people.iter().filter(|person| person.hired_on > first).count();
+        between("new hires", hired, 5, 15);
+        between("customers", plan.stories.len(), 9_000, 14_000);
+        between("activities", count(|story| story.touches.len()), 70_000, 100_000);
+        between("deals", count(|story| story.deals.len()), 2_200, 3_500);
     }
 
     #[test]
     fn prospects_come_from_answered_calls_and_deals_from_prospects() {
-        let plan = plan(7);
-        let mut stages: HashMap<usize, Vec<(Timestamp, CustomerStage)>> = HashMap::new();
-        for week in &plan.weeks {
-            for PlannedStep { customer, step, .. } in &week.steps {
-                stages.entry(*customer).or_default().push((step.at, step.stage));
-                match step.evidence {
-                    Some(Evidence::Touch(place)) => {
-                        let call = &week.touches[place];
-                        assert_eq!((call.customer, call.touch.connected), (*customer, Some(true)));
-                    }
-                    evidence => assert!((step.stage == CustomerStage::Prospect) == evidence.is_some()),
+        for story in &plan(7).stories {
+            let mut since = story.lead.at;
+            for Step { stage, at, evidence, .. } in &story.steps {
+                assert!(*at >= since, "a step before the one before it");
+                since = *at;
+                match evidence {
+                    Some(Evidence::Touch(place)) => assert_eq!(story.touches[*place].connected, Some(true)),
+                    evidence => assert_eq!(*stage == CustomerStage::Prospect, evidence.is_some()),
                 }
             }
-        }
-        let mut openings = Vec::new();
-        for week in &plan.weeks {
-            for (customer, opening) in &week.openings {
-                let before = stages[customer].iter().take_while(|(at, _)| *at <= opening.at);
-                let stage = before.last().map(|(_, stage)| *stage);
+            let stage_at = |moment: Timestamp| {
+                story.steps.iter().take_while(|step| step.at <= moment).last().map(|step| step.stage)
+            };
+            for deal in &story.deals {
+                let stage = stage_at(deal.opening.at);
                 assert!(matches!(stage, Some(CustomerStage::Prospect | CustomerStage::Signed)), "{stage:?}");
-                openings.push(opening);
+                assert!(deal.steps.is_sorted_by_key(|step| step.at), "steps run backwards");
+                assert!(deal.steps.iter().all(|step| step.at >= deal.opening.at), "a step before the deal");
             }
-            for (deal, step) in &week.deal_steps {
-                assert!(step.at >= openings[*deal].at, "a step before the deal");
-            }
+            assert!(story.touches.iter().all(|touch| touch.at.date_in(calendar::ZONE) <= last_day()));
         }
     }
 }

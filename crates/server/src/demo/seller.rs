@@ -242,6 +242,7 @@ impl Seller<'_> {
             (Some(CustomerGrade::D), 12),
             (None, 23),
         ];
+        let &city = dice.pick(&post.team.cities);
         let grade = *dice.weighted(&grades);
         let bonus = match grade {
             Some(CustomerGrade::A) => 15,
@@ -251,7 +252,7 @@ impl Seller<'_> {
         let lead = Lead {
             person: post.person,
             name,
-            city: *dice.pick(&post.team.cities),
+            city,
             kind: if is_person { CustomerKind::Person } else { CustomerKind::Company },
             grade,
             sector,

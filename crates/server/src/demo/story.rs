@@ -55,7 +55,7 @@ pub(super) struct Step {
 /// What shows that a stage was reached.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Evidence {
-    /// Place in the touches of the story, or of the week once the story is planned.
+    /// Place in the touches of the story.
     Touch(usize),
     /// Title of a document.
     Document(&'static str),
@@ -64,6 +64,8 @@ pub(super) enum Evidence {
 /// A deal from its opening.
 #[derive(Debug, PartialEq)]
 pub(super) struct DealStory {
+    /// Place among all deals of the history, in order of their opening.
+    pub(super) number: usize,
     pub(super) opening: Opening,
     pub(super) steps: Vec<DealStep>,
 }

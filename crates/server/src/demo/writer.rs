@@ -1,9 +1,5 @@
-//! Writes the history of the demo through the door: the organisation in one transaction, then each week in one.
-//!
-//! Everything is recorded now; when it happened lies in the past. A command may run more than once, so what is
-//! known goes in by reference, and what became of it comes out.
-
-use std::collections::{BTreeMap, BTreeSet};
+//! Writes the history of the demo through the door: the organisation in one transaction, then the stories of
+//! some customers in each. Everything is recorded now; when it happened lies in the past.
 
 use evenhand_app::Command;
 use evenhand_domain::access::Permission;
@@ -12,62 +8,31 @@ use evenhand_domain::change::{Aggregate, Change};
 use evenhand_domain::customers::{Advance, Customer, NewCustomer, NewEvidence, NewStage};
 use evenhand_domain::deals::{CreditLine, Credited, Deal, DealUpdate, NewCredit, NewDeal, WinDeal};
 use evenhand_domain::error::{Error, Result};
-use evenhand_domain::id::{CustomerId, ProductId, TeamId, UserId};
+use evenhand_domain::id::{CustomerId, DealId, ProductId, TeamId, UserId};
 use evenhand_domain::money::{Currency, Money};
 use evenhand_domain::products::{NewProduct, Product, ProductStatus, ProductUpdate};
 use evenhand_domain::teams::Team;
-use evenhand_domain::time::Timestamp;
 use evenhand_domain::users::{Move, NewUser, User};
 use evenhand_persistence::Tx;
 
 use super::people::{self, GOODS};
-use super::plan::{self, Person, PlannedStep, Week};
-use super::story::{Credit, DealStep, DealStepKind, Evidence};
+use super::plan::{self, Person, Plan};
+use super::story::{Credit, DealStep, DealStepKind, DealStory, Evidence, Story, Touch};
 
-/// What was written so far, by the numbers of the plan.
-#[derive(Default)]
-pub(super) struct Written {
-    pub(super) people: Vec<UserId>,
-    pub(super) goods: Vec<ProductId>,
-    pub(super) customers: Vec<WrittenCustomer>,
-    pub(super) deals: Vec<WrittenDeal>,
-}
-
-/// A customer and when it reached its stage.
-#[derive(Clone)]
-pub(super) struct WrittenCustomer {
-    customer: Customer,
-    since: Timestamp,
-}
-
-/// A deal and all its credit lines.
-#[derive(Clone)]
-pub(super) struct WrittenDeal {
-    deal: Deal,
-    lines: Vec<CreditLine>,
-}
-
-impl Written {
-    /// Takes in what became of a week.
-    pub(super) fn merge(&mut self, week: Changed) {
-        merge(&mut self.customers, week.customers);
-        merge(&mut self.deals, week.deals);
-    }
-}
-
-fn merge<T>(known: &mut Vec<T>, changed: BTreeMap<usize, T>) {
-    for (number, item) in changed {
-        match known.get_mut(number) {
-            Some(old) => *old = item,
-            // The numbers of what is new follow on those of what is known.
-            None => known.push(item),
-        }
-    }
+/// What the history refers to.
+pub(super) struct Founded {
+    /// By place in the plan.
+    people: Vec<UserId>,
+    /// By place in the list of goods.
+    goods: Vec<ProductId>,
+    /// Numbers of the first customer and the first deal.
+    first_customer: i64,
+    first_deal: i64,
 }
 
 /// Writes teams, people and products. The administrator is there already.
 pub(super) struct Found<'a> {
-    pub(super) people: &'a [Person],
+    pub(super) plan: &'a Plan,
     pub(super) admin: UserId,
     /// Hash of the password that all people get.
     pub(super) password_hash: &'a str,
@@ -75,9 +40,9 @@ pub(super) struct Found<'a> {
 
 impl Command for Found<'_> {
     const PERMISSION: Permission = Permission::ManageUsers;
-    type Output = Written;
+    type Output = Founded;
 
-    async fn run(&self, tx: &mut Tx) -> Result<Written> {
+    async fn run(&self, tx: &mut Tx) -> Result<Founded> {
         let mut teams: Vec<Team> = Vec::new();
         for (name, above) in plan::team_tree() {
             let above = above.and_then(|place| teams.get(place)).map(|team| (team, 1));
@@ -85,15 +50,22 @@ impl Command for Found<'_> {
             teams.push(tx.save(change).await?);
         }
         let teams: Vec<TeamId> = teams.iter().map(|team| team.id).collect();
-        let mut written = Written { goods: goods(tx).await?, ..Written::default() };
-        for person in self.people {
-            written.people.push(if person.name == people::ADMIN {
+        let customers = self.plan.stories.len();
+        let deals = self.plan.stories.iter().map(|story| story.deals.len()).sum();
+        let mut founded = Founded {
+            people: Vec::new(),
+            goods: goods(tx).await?,
+            first_customer: tx.next_numbers("customer", count(customers)?).await?.start,
+            first_deal: tx.next_numbers("deal", count(deals)?).await?.start,
+        };
+        for person in &self.plan.people {
+            founded.people.push(if person.name == people::ADMIN {
                 self.admin
             } else {
                 self.employ(tx, person, &teams).await?
             });
         }
-        Ok(written)
+        Ok(founded)
     }
 }
 
@@ -145,165 +117,123 @@ async fn goods(tx: &mut Tx) -> Result<Vec<ProductId>> {
     Ok(ids)
 }
 
-/// Writes what happened in a week.
-pub(super) struct WriteWeek<'a> {
-    pub(super) week: &'a Week,
-    pub(super) written: &'a Written,
+/// Writes some of the stories, which are all about different customers.
+pub(super) struct Tell<'a> {
+    pub(super) stories: &'a [Story],
+    /// Place of the first of them in the plan.
+    pub(super) first: usize,
+    pub(super) founded: &'a Founded,
 }
 
-/// What a week made or changed, by the numbers of the plan.
+/// What is to be saved for some stories.
 #[derive(Default)]
-pub(super) struct Changed {
-    customers: BTreeMap<usize, WrittenCustomer>,
-    deals: BTreeMap<usize, WrittenDeal>,
+struct Told {
+    customers: Vec<Advance>,
+    activities: Vec<Change<Activity>>,
+    /// Steps that follow on activities, which must be there before.
+    later: Vec<Advance>,
+    deals: Vec<Change<Deal>>,
+    lines: Vec<CreditLine>,
 }
 
-impl Command for WriteWeek<'_> {
+impl Command for Tell<'_> {
     const PERMISSION: Permission = Permission::ImportData;
-    type Output = Changed;
+    type Output = ();
 
-    async fn run(&self, tx: &mut Tx) -> Result<Changed> {
-        let mut changed = Changed::default();
-        let later = self.collect(tx, &mut changed).await?;
-        self.trade(tx, &mut changed).await?;
-        let activities = self.log(tx, &changed).await?;
-        for planned in later {
-            let known = match changed.customers.get(&planned.customer) {
-                Some(known) => known,
-                None => self.written.customers.get(planned.customer).ok_or_else(|| unplanned("customer"))?,
-            };
-            let advance = self.advance(tx, known, planned, &activities)?;
-            let customer = tx.save_advance(advance).await?;
-            changed.customers.insert(planned.customer, WrittenCustomer { customer, since: planned.step.at });
+    async fn run(&self, tx: &mut Tx) -> Result<()> {
+        let mut told = Told::default();
+        for (place, story) in (self.first..).zip(self.stories) {
+            self.tell(tx, place, story, &mut told)?;
         }
-        Ok(changed)
+        tx.save_new_customers(told.customers).await?;
+        tx.save_new(told.activities).await?;
+        for advance in told.later {
+            tx.save_advance(advance).await?;
+        }
+        tx.save_new(told.deals).await?;
+        tx.add_credit_lines(&told.lines).await
     }
 }
 
-impl WriteWeek<'_> {
-    /// Writes the new customers with the steps that need no evidence; answers the steps that are left.
-    async fn collect<'w>(&'w self, tx: &mut Tx, changed: &mut Changed) -> Result<Vec<&'w PlannedStep>> {
-        let first = self.written.customers.len();
-        let mut later = Vec::new();
-        let mut early: BTreeMap<usize, Vec<&PlannedStep>> = BTreeMap::new();
-        let mut waits = BTreeSet::new();
-        for planned in &self.week.steps {
-            let is_old = planned.customer < first;
-            // A step that an activity shows waits for the activities, and so does what follows it.
-            let needs_activity = matches!(planned.step.evidence, Some(Evidence::Touch(_)));
-            if is_old || needs_activity || waits.contains(&planned.customer) {
-                waits.insert(planned.customer);
-                later.push(planned);
-            } else {
-                early.entry(planned.customer).or_default().push(planned);
-            }
+impl Tell<'_> {
+    fn tell(&self, tx: &Tx, place: usize, story: &Story, told: &mut Told) -> Result<()> {
+        let Story { lead, touches, steps, deals } = story;
+        let by = self.person(lead.person)?;
+        let input = NewCustomer {
+            number: format!("C-{:06}", numbered(self.founded.first_customer, place)?),
+            name: lead.name.clone(),
+            kind: lead.kind,
+            grade: lead.grade,
+            sector: Some(lead.sector.to_owned()),
+            source: Some(lead.source.to_owned()),
+            owner_id: Some(by),
+            collected_by: Some(by),
+            collected_at: Some(lead.at),
+        };
+        let advance = Customer::create(&input, tx.new_id(), tx.new_id(), Some(by), tx.now())?;
+        let mut customer = advance.change.state().clone();
+        told.customers.push(advance);
+
+        let mut deal_ids = Vec::with_capacity(deals.len());
+        for deal in deals {
+            deal_ids.push(self.deal(tx, customer.id, deal, told)?);
         }
-        let mut advances = Vec::new();
-        let mut numbers = tx.next_numbers("customer", count(self.week.leads.len())?).await?;
-        for (number, lead) in (first..).zip(&self.week.leads) {
-            let by = self.person(lead.person)?;
-            let input = NewCustomer {
-                number: format!("C-{:06}", numbers.next().ok_or_else(|| unplanned("number"))?),
-                name: lead.name.clone(),
-                kind: lead.kind,
-                grade: lead.grade,
-                sector: Some(lead.sector.to_owned()),
-                source: Some(lead.source.to_owned()),
-                owner_id: Some(by),
-                collected_by: Some(by),
-                collected_at: Some(lead.at),
+        let first_touch = told.activities.len();
+        for touch in touches {
+            let deal = touch.deal.map(|deal| deal_ids.get(deal).copied().ok_or_else(|| unplanned("deal")));
+            told.activities.push(log(tx, customer.id, deal.transpose()?, by, touch)?);
+        }
+        let mut since = lead.at;
+        let mut waits = false;
+        for step in steps {
+            let evidence = match step.evidence {
+                Some(Evidence::Touch(touch)) => {
+                    waits = true;
+                    let call = told.activities.get(first_touch + touch);
+                    Some(NewEvidence::Activity(call.ok_or_else(|| unplanned("activity"))?.state()))
+                }
+                Some(Evidence::Document(title)) => Some(NewEvidence::Document(title.to_owned())),
+                None => None,
             };
-            let advance = Customer::create(&input, tx.new_id(), tx.new_id(), Some(by), tx.now())?;
-            let mut known = WrittenCustomer { customer: advance.change.state().clone(), since: lead.at };
-            advances.push(advance);
-            for planned in early.get(&number).into_iter().flatten() {
-                let advance = self.advance(tx, &known, planned, &[])?;
-                known = WrittenCustomer { customer: advance.change.state().clone(), since: planned.step.at };
-                advances.push(advance);
-            }
-            changed.customers.insert(number, known);
+            let reason = step.reason.map(str::to_owned);
+            let stage = NewStage { stage: step.stage, occurred_at: Some(step.at), reason, evidence };
+            let advance = customer.advance(&stage, since, tx.new_id(), Some(by), tx.now())?;
+            customer = advance.change.state().clone();
+            since = step.at;
+            if waits { told.later.push(advance) } else { told.customers.push(advance) }
         }
-        tx.save_new_customers(advances).await?;
-        Ok(later)
+        Ok(())
     }
 
-    fn advance(
-        &self,
-        tx: &Tx,
-        known: &WrittenCustomer,
-        planned: &PlannedStep,
-        activities: &[Activity],
-    ) -> Result<Advance> {
-        let evidence = match planned.step.evidence {
-            Some(Evidence::Touch(place)) => {
-                Some(NewEvidence::Activity(activities.get(place).ok_or_else(|| unplanned("activity"))?))
-            }
-            Some(Evidence::Document(title)) => Some(NewEvidence::Document(title.to_owned())),
-            None => None,
+    fn deal(&self, tx: &Tx, customer: CustomerId, story: &DealStory, told: &mut Told) -> Result<DealId> {
+        let opening = &story.opening;
+        let input = NewDeal {
+            number: format!("D-{:06}", numbered(self.founded.first_deal, story.number)?),
+            name: Some(format!("{} × {}", opening.pieces, GOODS[opening.good].name)),
+            customer_id: Some(customer),
+            product_id: self.founded.goods.get(opening.good).copied(),
+            owner_id: self.person(opening.person)?,
+            stage: None,
+            value: Some(opening.value),
+            opened_at: Some(opening.at),
+            expected_close_on: Some(opening.expected_on),
         };
-        let input = NewStage {
-            stage: planned.step.stage,
-            occurred_at: Some(planned.step.at),
-            reason: planned.step.reason.map(str::to_owned),
-            evidence,
-        };
-        let by = self.person(planned.person)?;
-        known.customer.advance(&input, known.since, tx.new_id(), Some(by), tx.now())
-    }
-
-    /// Opens, moves and closes deals, and credits those that are won.
-    async fn trade(&self, tx: &mut Tx, changed: &mut Changed) -> Result<()> {
-        let first = self.written.deals.len();
-        let mut numbers = tx.next_numbers("deal", count(self.week.openings.len())?).await?;
-        let mut new: BTreeMap<usize, Vec<Change<Deal>>> = BTreeMap::new();
-        for (number, (customer, opening)) in (first..).zip(&self.week.openings) {
-            let good = &GOODS[opening.good];
-            let input = NewDeal {
-                number: format!("D-{:06}", numbers.next().ok_or_else(|| unplanned("number"))?),
-                name: Some(format!("{} × {}", opening.pieces, good.name)),
-                customer_id: Some(self.customer(changed, *customer)?),
-                product_id: self.written.goods.get(opening.good).copied(),
-                owner_id: self.person(opening.person)?,
-                stage: None,
-                value: Some(opening.value),
-                opened_at: Some(opening.at),
-                expected_close_on: Some(opening.expected_on),
-            };
-            let change = Deal::create(&input, tx.new_id(), tx.now())?;
-            changed.deals.insert(number, WrittenDeal { deal: change.state().clone(), lines: Vec::new() });
-            new.insert(number, vec![change]);
-        }
-        let mut lines = Vec::new();
-        let mut old = Vec::new();
-        for (number, step) in &self.week.deal_steps {
-            let known = match changed.deals.get(number) {
-                Some(known) => known,
-                None => self.written.deals.get(*number).ok_or_else(|| unplanned("deal"))?,
-            };
-            let credited = self.deal_step(tx, known, step)?;
-            let mut all = known.lines.clone();
-            all.extend(credited.lines.iter().cloned());
-            let deal = credited.change.state().clone();
-            changed.deals.insert(*number, WrittenDeal { deal, lines: all });
+        let change = Deal::create(&input, tx.new_id(), tx.now())?;
+        let mut deal = change.state().clone();
+        told.deals.push(change);
+        let mut lines: Vec<CreditLine> = Vec::new();
+        for step in &story.steps {
+            let credited = self.deal_step(tx, &deal, &lines, step)?;
+            deal = credited.change.state().clone();
+            told.deals.push(credited.change);
             lines.extend(credited.lines);
-            match new.get_mut(number) {
-                Some(changes) => changes.push(credited.change),
-                None => old.push(credited.change),
-            }
         }
-        tx.save_new(new.into_values().flatten().collect()).await?;
-        for change in old {
-            tx.save(change).await?;
-        }
-        // A reversal names a line that must be there before it.
-        let (reversals, lines): (Vec<_>, Vec<_>) =
-            lines.into_iter().partition(|line| line.reverses.is_some());
-        tx.add_credit_lines(&lines).await?;
-        tx.add_credit_lines(&reversals).await
+        told.lines.extend(lines);
+        Ok(deal.id)
     }
 
-    fn deal_step(&self, tx: &Tx, known: &WrittenDeal, step: &DealStep) -> Result<Credited> {
-        let (deal, at, now) = (&known.deal, Some(step.at), tx.now());
+    fn deal_step(&self, tx: &Tx, deal: &Deal, lines: &[CreditLine], step: &DealStep) -> Result<Credited> {
+        let (at, now) = (Some(step.at), tx.now());
         let uncredited = |change| Credited { change, lines: Vec::new() };
         match &step.kind {
             DealStepKind::Move(stage) => {
@@ -319,49 +249,38 @@ impl WriteWeek<'_> {
                 deal.win(&WinDeal { won_at: at, value: Some(*value), credits }, || tx.new_id(), now)
             }
             DealStepKind::Lose(reason) => deal.lose(at, Some(reason), now).map(uncredited),
-            DealStepKind::Cancel(reason) => deal.cancel(at, reason, &known.lines, || tx.new_id(), now),
+            DealStepKind::Cancel(reason) => deal.cancel(at, reason, lines, || tx.new_id(), now),
         }
     }
 
-    /// Logs the contacts; answers them by their places in the week.
-    async fn log(&self, tx: &mut Tx, changed: &Changed) -> Result<Vec<Activity>> {
-        let mut changes = Vec::with_capacity(self.week.touches.len());
-        for planned in &self.week.touches {
-            let touch = &planned.touch;
-            let by = self.person(planned.person)?;
-            let deal = planned.deal.map(|number| {
-                changed
-                    .deals
-                    .get(&number)
-                    .or_else(|| self.written.deals.get(number))
-                    .ok_or_else(|| unplanned("deal"))
-            });
-            let input = NewActivity {
-                kind: touch.kind,
-                customer_id: Some(self.customer(changed, planned.customer)?),
-                deal_id: deal.transpose()?.map(|known| known.deal.id),
-                user_id: by,
-                started_at: touch.at,
-                seconds: touch.seconds,
-                connected: touch.connected,
-                outcome: touch.outcome.map(str::to_owned),
-                note: touch.note.map(str::to_owned),
-            };
-            changes.push(Activity::log(&input, tx.new_id(), Some(by), tx.now())?);
-        }
-        let activities = changes.iter().map(|change| change.state().clone()).collect();
-        tx.save_new(changes).await?;
-        Ok(activities)
+    fn person(&self, place: usize) -> Result<UserId> {
+        self.founded.people.get(place).copied().ok_or_else(|| unplanned("person"))
     }
+}
 
-    fn person(&self, number: usize) -> Result<UserId> {
-        self.written.people.get(number).copied().ok_or_else(|| unplanned("person"))
-    }
+fn log(
+    tx: &Tx,
+    customer: CustomerId,
+    deal_id: Option<DealId>,
+    by: UserId,
+    touch: &Touch,
+) -> Result<Change<Activity>> {
+    let input = NewActivity {
+        kind: touch.kind,
+        customer_id: Some(customer),
+        deal_id,
+        user_id: by,
+        started_at: touch.at,
+        seconds: touch.seconds,
+        connected: touch.connected,
+        outcome: touch.outcome.map(str::to_owned),
+        note: touch.note.map(str::to_owned),
+    };
+    Activity::log(&input, tx.new_id(), Some(by), tx.now())
+}
 
-    fn customer(&self, changed: &Changed, number: usize) -> Result<CustomerId> {
-        let known = changed.customers.get(&number).or_else(|| self.written.customers.get(number));
-        known.map(|known| known.customer.id).ok_or_else(|| unplanned("customer"))
-    }
+fn numbered(first: i64, place: usize) -> Result<i64> {
+    i64::try_from(place).map(|place| first + place).map_err(|_| unplanned("number"))
 }
 
 fn last<T: Aggregate>(changes: &[Change<T>]) -> Result<T> {
