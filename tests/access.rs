@@ -88,7 +88,7 @@ async fn every_failed_sign_in_gets_the_same_answer(t: TestApp) {
     .enumerate()
     {
         let input = json!({ "email": email, "password": password, "organization": organization });
-        let client = t.anonymous().from_address(&format!("198.51.100.{index}"));
+        let client = t.anonymous().at_address(&format!("198.51.100.{index}"));
         let outcome = client.mutate("signIn", input, "accessToken refreshToken user { id }").await;
         assert_eq!(outcome.code(), "SIGN_IN_FAILED", "{email}");
         answers.push(outcome.answer.text);
@@ -281,15 +281,15 @@ async fn deactivation_and_change_of_role_count_from_the_next_request(t: TestApp)
 
 async fn guessing_one_account_is_throttled_without_locking_its_owner_out(t: TestApp) {
     let Person { email, .. } = t.user("REP", "Rosa Rep").await;
-    let owner = t.anonymous().from_address("192.0.2.10");
+    let owner = t.anonymous().at_address("192.0.2.10");
     assert_eq!(attempt(&owner, &email, PASSWORD).await, "", "from now on the address is known");
 
     // A guesser with many addresses still has one budget for the account.
     for guess in 0..5 {
-        let stranger = t.anonymous().from_address(&format!("203.0.113.{guess}"));
+        let stranger = t.anonymous().at_address(&format!("203.0.113.{guess}"));
         assert_eq!(attempt(&stranger, &email, "a wrong guess").await, "SIGN_IN_FAILED", "guess {guess}");
     }
-    let stranger = t.anonymous().from_address("203.0.113.99");
+    let stranger = t.anonymous().at_address("203.0.113.99");
     let input = json!({ "email": email.to_uppercase(), "password": PASSWORD });
     let outcome = stranger.mutate("signIn", input, "accessToken").await;
     assert_eq!(outcome.code(), "RATE_LIMITED", "even with the right password");
@@ -313,16 +313,16 @@ async fn guessing_one_account_is_throttled_without_locking_its_owner_out(t: Test
 }
 
 async fn guessing_from_one_address_is_throttled(t: TestApp) {
-    let stranger = t.anonymous().from_address("203.0.113.7");
+    let stranger = t.anonymous().at_address("203.0.113.7");
     for guess in 0..30 {
         let email = format!("guess{guess}@people.example");
         assert_eq!(attempt(&stranger, &email, "a wrong guess").await, "SIGN_IN_FAILED", "guess {guess}");
     }
     assert_eq!(attempt(&stranger, ADMIN_EMAIL, PASSWORD).await, "RATE_LIMITED");
     // What a client claims in front of the proxy's own entry is not believed.
-    let claims = t.anonymous().from_address("192.0.2.77, 203.0.113.7");
+    let claims = t.anonymous().at_address("192.0.2.77, 203.0.113.7");
     assert_eq!(attempt(&claims, ADMIN_EMAIL, PASSWORD).await, "RATE_LIMITED");
-    let elsewhere = t.anonymous().from_address("203.0.113.8");
+    let elsewhere = t.anonymous().at_address("203.0.113.8");
     assert_eq!(attempt(&elsewhere, ADMIN_EMAIL, PASSWORD).await, "");
 }
 

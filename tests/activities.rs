@@ -3,7 +3,7 @@
 use chrono::Duration;
 use serde_json::{Value, json};
 
-use crate::customers::{Cast, change, collect, node, values};
+use crate::customers::{Cast, MALFORMED, change, collect, node, values};
 use crate::deals::open;
 use crate::support::{Client, TestApp, both};
 
@@ -59,7 +59,8 @@ async fn each_kind_is_logged_with_what_belongs_to_it(t: TestApp) {
 async fn wrong_activities_are_refused(t: TestApp) {
     let rep = t.user("REP", "Rosa").await;
     let id = collect(&rep, json!({ "name": "Zoë" })).await;
-    let with = |kind: &str, field: &str, value: Value| json!({ "kind": kind, "customerId": id, field: value });
+    let with =
+        |kind: &str, field: &str, value: Value| json!({ "kind": kind, "customerId": id, field: value });
     let everything = json!({ "kind": "FAX", "seconds": 1, "connected": true, "outcome": "x".repeat(101),
         "note": " ", "startedAt": "2026-01-15T09:05:00.000001Z" });
     for (input, problems) in [
@@ -79,8 +80,13 @@ async fn wrong_activities_are_refused(t: TestApp) {
         (with("SMS", "customerId", json!("x")), &["customerId: INVALID_ID"]),
         (
             everything,
-            &["startedAt: IN_FUTURE", "connected: NOT_APPLICABLE", "seconds: NOT_APPLICABLE", "outcome: TOO_LONG",
-                "note: REQUIRED"],
+            &[
+                "startedAt: IN_FUTURE",
+                "connected: NOT_APPLICABLE",
+                "seconds: NOT_APPLICABLE",
+                "outcome: TOO_LONG",
+                "note: REQUIRED",
+            ],
         ),
     ] {
         let outcome = rep.mutate("logActivity", input.clone(), "activity { id }").await;
@@ -96,7 +102,7 @@ async fn wrong_activities_are_refused(t: TestApp) {
         with("SMS", "startedAt", json!("2026-02-29T00:00:00Z")),
     ] {
         let outcome = rep.mutate("logActivity", wrong.clone(), "activity { id }").await;
-        assert_eq!(outcome.code(), "BAD_USER_INPUT", "{wrong}");
+        assert!(MALFORMED.contains(&outcome.answer.code()), "{wrong}: {}", outcome.answer.text);
     }
     assert_eq!(t.sql().await.number("SELECT COUNT(*) FROM activities").await, 0);
 }
@@ -210,7 +216,11 @@ async fn activities_are_filtered_and_paged(t: TestApp) {
         let page = &answer.ok()["node"]["activities"];
         assert_eq!(values(&page["nodes"], "outcome").concat(), expected);
         assert_eq!(page["totalCount"], 4);
-        assert_eq!(page["pageInfo"], json!({ "hasNextPage": next, "hasPreviousPage": previous }), "{expected}");
+        assert_eq!(
+            page["pageInfo"],
+            json!({ "hasNextPage": next, "hasPreviousPage": previous }),
+            "{expected}"
+        );
     }
 }
 
@@ -262,7 +272,8 @@ async fn everybody_sees_their_work_and_that_for_their_customers(t: TestApp) {
     // Finance reads customers, but not what was said to them.
     assert_eq!(cast.fin.gql(LIST, json!({})).await.code(), "FORBIDDEN");
     assert_eq!(node(&cast.fin, &ids[0].1, "id").await, Value::Null);
-    let fields = "... on Customer { activities { totalCount nodes { id } } stageHistory { evidenceActivity { id } } }";
+    let fields =
+        "... on Customer { activities { totalCount nodes { id } } stageHistory { evidenceActivity { id } } }";
     let empty = json!({ "activities": { "totalCount": 0, "nodes": [] },
         "stageHistory": [{ "evidenceActivity": null }] });
     assert_eq!(node(&cast.fin, &rhein, fields).await, empty);
@@ -273,7 +284,10 @@ async fn everybody_sees_their_work_and_that_for_their_customers(t: TestApp) {
     for (by, expected) in [(&cast.rita, "r"), (&cast.lea, "lnr"), (&cast.sid, "yxsr"), (&cast.otto, "yxsr")] {
         assert_eq!(see(by).await, expected, "{}", by.email);
     }
-    assert_eq!(node(&cast.rita, &ids[0].1, "... on Activity { customer { id } }").await["customer"], Value::Null);
+    assert_eq!(
+        node(&cast.rita, &ids[0].1, "... on Activity { customer { id } }").await["customer"],
+        Value::Null
+    );
     let stranger = t.other_organization("Elsewhere").await;
     assert_eq!(see(&stranger).await, "");
 }

@@ -200,7 +200,7 @@ async fn acknowledged_writes_survive_kills() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn acknowledged_writes_survive_a_restart_of_postgres() {
-    if std::env::var_os("TEST_POSTGRES_URL").is_none() {
+    if crate::support::database::postgres_url().is_none() {
         println!("skipped: PostgreSQL is started by tests/run");
         return;
     }

@@ -6,7 +6,8 @@ use chrono::Duration;
 use serde_json::{Value, json};
 
 use crate::activities::log;
-use crate::support::{Client, Outcome, Person, TestApp, both};
+use crate::support::client::Outcome;
+use crate::support::{Client, Person, TestApp, both};
 
 both!(
     a_new_lead_belongs_to_whoever_records_it,
@@ -106,6 +107,9 @@ async fn advance(t: &TestApp, by: &Client, id: &str, step: Value) -> Vec<String>
 
 const OK: [&str; 0] = [];
 
+/// The codes of what is no value of its type, by who finds out first.
+pub(crate) const MALFORMED: [&str; 2] = ["BAD_USER_INPUT", "GRAPHQL_VALIDATION_FAILED"];
+
 async fn a_new_lead_belongs_to_whoever_records_it(t: TestApp) {
     let rep = t.user("REP", "Rosa").await;
     let fields = "customer { number version name kind stage grade sector source owner { id } \
@@ -156,8 +160,13 @@ async fn wrong_input_is_refused_field_by_field(t: TestApp) {
         "name": " ", "kind": "COMPANY", "number": "", "sector": "x".repeat(101), "source": "a\u{0}b",
         "collectedAt": "2026-01-15T09:00:00.000001Z",
     });
-    let all = ["number: REQUIRED", "name: REQUIRED", "sector: TOO_LONG", "source: INVALID_CHARACTER",
-        "collectedAt: IN_FUTURE"];
+    let all = [
+        "number: REQUIRED",
+        "name: REQUIRED",
+        "sector: TOO_LONG",
+        "source: INVALID_CHARACTER",
+        "collectedAt: IN_FUTURE",
+    ];
     let wrong_ids = json!({ "name": "X", "kind": "COMPANY", "ownerId": "no id",
         "collectedById": collect(&rep, json!({ "name": "A customer" })).await });
     let with = |field: &str, value: Value| json!({ "name": "X", "kind": "COMPANY", field: value });
@@ -184,8 +193,7 @@ async fn wrong_input_is_refused_field_by_field(t: TestApp) {
         json!({ "kind": "COMPANY" }),
     ] {
         let outcome = rep.mutate("createCustomer", wrong.clone(), "customer { id }").await;
-        assert!(!outcome.answer.code().is_empty(), "{wrong}: {}", outcome.answer.text);
-        assert_ne!(outcome.answer.code(), "INTERNAL_SERVER_ERROR", "{wrong}");
+        assert!(MALFORMED.contains(&outcome.answer.code()), "{wrong}: {}", outcome.answer.text);
     }
     assert_eq!(t.sql().await.number("SELECT COUNT(*) FROM customers").await, 1);
     for role in ["SERVICE_AGENT", "FINANCE"] {
@@ -247,7 +255,7 @@ async fn a_customer_advances_with_dates_and_evidence(t: TestApp) {
     }
     for evidence in [json!({}), json!({ "activityId": mine, "document": "offer.pdf" })] {
         let outcome = change(&t, &rep, "advanceCustomer", &id, prospect(evidence), "customer { id }").await;
-        assert_eq!(outcome.code(), "BAD_USER_INPUT", "exactly one");
+        assert!(MALFORMED.contains(&outcome.answer.code()), "exactly one");
     }
     t.clock.advance(Duration::minutes(1));
     assert_eq!(advance(&t, &rep, &id, prospect(json!({ "activityId": mine }))).await, OK);
@@ -465,15 +473,21 @@ async fn filters_find_what_they_say(t: TestApp) {
         (json!({ "owner": { "missing": true } }), "1DÉ"),
         (json!({ "owner": { "missing": false } }), "AB"),
         (json!({ "not": { "owner": { "in": [rosa] } } }), "1DÉ"),
-        (json!({ "collectedAt": { "gte": "2025-02-01T00:00:00Z", "lte": "2025-03-01T01:00:00+01:00" } }), "BÉ"),
+        (
+            json!({ "collectedAt": { "gte": "2025-02-01T00:00:00Z", "lte": "2025-03-01T01:00:00+01:00" } }),
+            "BÉ",
+        ),
         (json!({ "collectedAt": { "eq": "2025-04-01T02:00:00+02:00" } }), "D"),
         (json!({ "createdAt": { "lte": "2026-01-15T09:00:00Z" } }), "1ABDÉ"),
         (json!({ "updatedAt": { "gte": "2026-01-15T09:00:00.000001Z" } }), "A"),
         (json!({ "or": [{ "grade": { "eq": "A" } }, { "kind": { "eq": "PERSON" } }] }), "1AD"),
         (json!({ "or": [] }), ""),
         (json!({ "and": [] }), "1ABDÉ"),
-        (json!({ "and": [{ "kind": { "eq": "COMPANY" } }, { "not": { "grade": { "eq": "A" } } }],
-            "source": { "eq": "web" } }), "É"),
+        (
+            json!({ "and": [{ "kind": { "eq": "COMPANY" } }, { "not": { "grade": { "eq": "A" } } }],
+            "source": { "eq": "web" } }),
+            "É",
+        ),
         (json!({ "not": { "or": [{ "and": [{ "grade": { "eq": "A" } }] }] } }), "1BDÉ"),
         (json!({ "or": many }), "A"),
     ] {
@@ -558,8 +572,7 @@ async fn every_order_pages_in_both_directions(t: TestApp) {
         let (up, down) =
             (json!({ "field": field, "direction": "ASC" }), json!({ "field": field, "direction": "DESC" }));
         let page = list(&admin, json!({ "order": up })).await;
-        let keys: Vec<String> =
-            values(&page["nodes"], value).iter().map(|key| key.to_lowercase()).collect();
+        let keys: Vec<String> = values(&page["nodes"], value).iter().map(|key| key.to_lowercase()).collect();
         assert!(keys.is_sorted(), "{field}: {keys:?}");
         let ascending = values(&page["nodes"], "id");
         let mut descending = ascending.clone();
@@ -642,11 +655,17 @@ async fn a_cursor_fits_its_own_list_only(t: TestApp) {
         (by_name(&forged(json!(["customers:NAME", { "s": "a" }, "no id"]))), "after"),
         (by_name(&forged(json!(["customers:NAME", { "s": "a" }]))), "after"),
         (json!({ "after": forged(json!(["customers:CREATED_AT", { "t": i64::MAX }, nil])) }), "after"),
-        (json!({ "last": 1, "before": forged(json!(["customers:CREATED_AT", { "s": "a" }, nil])) }), "before"),
+        (
+            json!({ "last": 1, "before": forged(json!(["customers:CREATED_AT", { "s": "a" }, nil])) }),
+            "before",
+        ),
     ] {
         let answer = admin.gql(LIST, arguments.clone()).await;
         let extensions = &answer.errors.first().unwrap_or_else(|| panic!("{arguments}"))["extensions"];
-        assert_eq!((&extensions["reason"], &extensions["argument"]), (&json!("INVALID_FORMAT"), &json!(argument)));
+        assert_eq!(
+            (&extensions["reason"], &extensions["argument"]),
+            (&json!("INVALID_FORMAT"), &json!(argument))
+        );
     }
     for (arguments, argument) in [
         (json!({ "first": 0 }), "first"),
@@ -656,7 +675,10 @@ async fn a_cursor_fits_its_own_list_only(t: TestApp) {
     ] {
         let answer = admin.gql(LIST, arguments.clone()).await;
         let extensions = &answer.errors[0]["extensions"];
-        assert_eq!((&extensions["reason"], &extensions["argument"]), (&json!("OUT_OF_RANGE"), &json!(argument)));
+        assert_eq!(
+            (&extensions["reason"], &extensions["argument"]),
+            (&json!("OUT_OF_RANGE"), &json!(argument))
+        );
     }
     // A cursor is a place, not a key: in another organisation it opens nothing.
     let stranger = t.other_organization("Elsewhere").await;
@@ -741,9 +763,14 @@ async fn everybody_sees_the_customers_in_reach(t: TestApp) {
         let (t, by, id) = (t.clone(), by.client.clone(), rhein.clone());
         async move { change(&t, &by, "updateCustomer", &id, json!({ "name": "Rhein" }), "customer { id }").await }
     };
-    for (by, code) in [(&cast.rita, ""), (&cast.lea, ""), (&cast.nora, "NOT_FOUND"), (&cast.otto, "NOT_FOUND"),
-        (&cast.sara, "FORBIDDEN"), (&cast.fin, "FORBIDDEN")]
-    {
+    for (by, code) in [
+        (&cast.rita, ""),
+        (&cast.lea, ""),
+        (&cast.nora, "NOT_FOUND"),
+        (&cast.otto, "NOT_FOUND"),
+        (&cast.sara, "FORBIDDEN"),
+        (&cast.fin, "FORBIDDEN"),
+    ] {
         assert_eq!(rename(by).await.code(), code, "{}", by.email);
     }
     // A new owner, and with it a new audience, at once.
@@ -766,7 +793,8 @@ async fn other_organisations_are_out_of_reach(t: TestApp) {
     let id = collect(&rep, json!({ "name": "Ours" })).await;
     let call = log(&rep, json!({ "kind": "CALL", "customerId": id, "connected": true })).await;
     let theirs = collect(&stranger, json!({ "name": "Theirs" })).await;
-    assert_eq!(seen(&stranger, &[("Ours", id.clone())]).await, "T");
+    log(&stranger, json!({ "kind": "NOTE", "customerId": theirs, "note": "n" })).await;
+    assert_eq!(seen(&stranger, &[("Ours", id.clone()), ("Theirs", theirs.clone())]).await, "T");
     for filter in [json!({ "owner": { "eq": rep.id } }), json!({ "id": { "eq": id } })] {
         assert_eq!(found(&stranger, filter).await, "");
     }
@@ -782,7 +810,11 @@ async fn other_organisations_are_out_of_reach(t: TestApp) {
     }
     for (mutation, input, problem) in [
         ("createCustomer", json!({ "name": "X", "kind": "PERSON", "ownerId": rep.id }), "ownerId: NOT_FOUND"),
-        ("createCustomer", json!({ "name": "X", "kind": "PERSON", "collectedById": rep.id }), "collectedById: NOT_FOUND"),
+        (
+            "createCustomer",
+            json!({ "name": "X", "kind": "PERSON", "collectedById": rep.id }),
+            "collectedById: NOT_FOUND",
+        ),
         ("assignCustomer", json!({ "id": theirs, "version": 1, "ownerId": rep.id }), "ownerId: NOT_FOUND"),
         (
             "advanceCustomer",

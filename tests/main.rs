@@ -3,14 +3,18 @@
 //! Run it with `tests/run test`, which starts PostgreSQL and builds the program that some tests start.
 
 mod access;
+mod activities;
 mod architecture;
 mod contract;
 mod coverage;
 mod crash;
+mod customers;
+mod deals;
 mod feed;
 mod golden;
 mod http;
 mod imports;
+mod reconciliation;
 mod schema;
 mod statements;
 mod support;

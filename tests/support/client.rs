@@ -47,7 +47,7 @@ impl Client {
     }
 
     /// The same client at another address, as a trusted proxy would report it.
-    pub(crate) fn from_address(&self, address: &str) -> Self {
+    pub(crate) fn at_address(&self, address: &str) -> Self {
         Self { address: Some(address.to_owned()), ..self.clone() }
     }
 

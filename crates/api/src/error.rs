@@ -90,7 +90,7 @@ fn code(error: &Error) -> &'static str {
 
 /// Gives an error its code and a text that leaks nothing.
 pub(crate) fn present(mut error: ServerError, request_id: &str) -> ServerError {
-    let mut extensions = error.extensions.take().unwrap_or_else(ErrorExtensionValues::default);
+    let mut extensions = error.extensions.take().unwrap_or_default();
     if let Some(cause) = error.source::<Error>() {
         extensions.set("code", code(cause));
         error.message = match cause {

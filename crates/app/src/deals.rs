@@ -248,8 +248,10 @@ impl Command for CancelDeal {
     type Output = Deal;
 
     async fn run(&self, tx: &mut Tx) -> Result<Deal> {
+        load(tx, self.id, self.version).await?;
+        let lines = tx.read().credit_lines_by_deals(&[self.id]).await?.remove(&self.id).unwrap_or_default();
+        // Each statement may see a later state: only a deal that is the same before and after has these lines.
         let deal = load(tx, self.id, self.version).await?;
-        let lines = tx.read().credit_lines_by_deals(&[deal.id]).await?.remove(&deal.id).unwrap_or_default();
         let credited = deal.cancel(self.cancelled_at, &self.reason, &lines, || tx.new_id(), tx.now())?;
         save(tx, credited).await
     }

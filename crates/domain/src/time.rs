@@ -123,7 +123,7 @@ impl Period {
         let first = match kind {
             PeriodKind::Week => start.weekday() == Weekday::Mon,
             PeriodKind::Month => start.day() == 1,
-            PeriodKind::Quarter => start.day() == 1 && start.month0() % 3 == 0,
+            PeriodKind::Quarter => start.day() == 1 && start.month0().is_multiple_of(3),
             PeriodKind::Year => start.day() == 1 && start.month() == 1,
         };
         if first && YEARS.contains(&start.year()) {
