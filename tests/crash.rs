@@ -42,7 +42,8 @@ struct Server {
 
 impl Server {
     fn start(database: &str, directory: &Path) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port").port();
+        let port =
+            TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port").port();
         let process = evenhand(database)
             .current_dir(directory)
             .env("EVENHAND_HTTP__ADDRESS", format!("127.0.0.1:{port}"))
@@ -66,7 +67,15 @@ fn create_administrator(database: &str, directory: &Path) {
     use std::io::Write;
     let mut process = evenhand(database)
         .current_dir(directory)
-        .args(["admin", "create", "--organization", "Crash Co", "--email", "admin@example.com", "--password-stdin"])
+        .args([
+            "admin",
+            "create",
+            "--organization",
+            "Crash Co",
+            "--email",
+            "admin@example.com",
+            "--password-stdin",
+        ])
         .stdin(Stdio::piped())
         .spawn()
         .expect("admin create starts");
@@ -100,7 +109,13 @@ async fn sign_in(http: &reqwest::Client, url: &str) -> String {
 
 async fn wait_ready(http: &reqwest::Client, url: &str, max: Duration) {
     let started = Instant::now();
-    while http.get(format!("{url}/ready")).send().await.is_ok_and(|answer| answer.status().is_success()).eq(&false) {
+    while http
+        .get(format!("{url}/ready"))
+        .send()
+        .await
+        .is_ok_and(|answer| answer.status().is_success())
+        .eq(&false)
+    {
         assert!(started.elapsed() < max, "not ready within {max:?}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -140,10 +155,12 @@ async fn verify(http: &reqwest::Client, url: &str, token: &str, log: &Log) -> (u
     let distinct: HashSet<&String> = acknowledged.iter().collect();
     assert_eq!(distinct.len(), acknowledged.len(), "an id was given twice");
     for ids in acknowledged.chunks(100) {
-        let answer = gql(http, url, token, "query($ids: [ID!]!) { nodes(ids: $ids) { id } }", json!({ "ids": ids }))
-            .await
-            .expect("an answer");
-        let found = answer["data"]["nodes"].as_array().expect("nodes").iter().filter(|node| !node.is_null()).count();
+        let answer =
+            gql(http, url, token, "query($ids: [ID!]!) { nodes(ids: $ids) { id } }", json!({ "ids": ids }))
+                .await
+                .expect("an answer");
+        let found =
+            answer["data"]["nodes"].as_array().expect("nodes").iter().filter(|node| !node.is_null()).count();
         assert_eq!(found, ids.len(), "acknowledged customers are lost: {answer}");
     }
     let counts = "{ customers { totalCount } auditEntries(filter: { types: [\"customer.collected\"] }) { totalCount } }";
@@ -226,7 +243,10 @@ async fn acknowledged_writes_survive_a_restart_of_postgres() {
         let before = log.acknowledged.lock().expect("no client panicked").len();
         // Serving again means that a write was acknowledged, without a restart of ours.
         while log.acknowledged.lock().expect("no client panicked").len() <= before {
-            assert!(back.elapsed() < RECOVERY_MAX, "no write within {RECOVERY_MAX:?} after restart {restart}");
+            assert!(
+                back.elapsed() < RECOVERY_MAX,
+                "no write within {RECOVERY_MAX:?} after restart {restart}"
+            );
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         slowest = slowest.max(back.elapsed());
@@ -238,7 +258,9 @@ async fn acknowledged_writes_survive_a_restart_of_postgres() {
     let (acknowledged, present) = verify(&http, &server.url, &token, &log).await;
     drop(server);
     verify_audit(&database, directory.path());
-    println!("{RESTARTS} restarts: {acknowledged} acknowledged of {present}, none lost; serving after {slowest:?}");
+    println!(
+        "{RESTARTS} restarts: {acknowledged} acknowledged of {present}, none lost; serving after {slowest:?}"
+    );
 }
 
 /// A PostgreSQL cluster of this test's own.
@@ -248,8 +270,13 @@ impl Cluster {
     fn control(&self, arguments: &[&str]) -> String {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("postgres");
         let (verb, rest) = arguments.split_first().expect("a verb");
-        let output = Command::new(script).arg(verb).arg(&self.0).args(rest).output().expect("tests/postgres runs");
-        assert!(output.status.success(), "tests/postgres {verb}: {}", String::from_utf8_lossy(&output.stderr));
+        let output =
+            Command::new(script).arg(verb).arg(&self.0).args(rest).output().expect("tests/postgres runs");
+        assert!(
+            output.status.success(),
+            "tests/postgres {verb}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         String::from_utf8(output.stdout).expect("text")
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! - [`Store`] owns the connections. Nothing outside can reach one.
 //! - [`Tx`] is a write transaction: reads through [`Tx::read`], writes only through [`Tx::save`], which takes
-//!   a [`Change`] and so writes row, event and jobs together.
+//!   a [`Change`](evenhand_domain::change::Change) and so writes row, event and jobs together.
 //! - [`Reader`] reads what its grant may see. Every slice starts its queries with the rows visible to the
 //!   grant; a method that must see more has `unscoped` in its name.
 //!
