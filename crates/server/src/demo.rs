@@ -1,7 +1,7 @@
 //! The demo: a believable sales organisation with fourteen months of daily work, made from a seed.
 //!
-//! What happens when is decided in [`plan`], which is pure: one seed and one last day give one history.
-//! [`writer`] then writes it through the same door as everybody else's work.
+//! What happens when is decided in `plan`, which is pure: one seed and one last day give one history.
+//! `writer` then writes it through the same door as everybody else's work.
 
 mod calendar;
 mod contact;
