@@ -355,8 +355,9 @@ impl CustomerFilter {
 pub(crate) struct CustomerOrder {
     /// By what.
     field: Wire<CustomerSort>,
-    /// Which end comes first; `ASC` if not given.
-    direction: Option<Wire<Direction>>,
+    /// Which end comes first.
+    #[graphql(default_with = "Wire(Direction::Asc)")]
+    direction: Wire<Direction>,
 }
 
 /// Queries about customers.
@@ -383,10 +384,8 @@ impl CustomerQueries {
         let request = Request::of(ctx);
         let filter = filter.unwrap_or_default().parse(0)?;
         filter.check().map_err(|problem| Error::from(problem.at("filter")))?;
-        let (sort, direction) = match order_by {
-            Some(order) => (order.field.0, order.direction.map_or(Direction::Asc, |direction| direction.0)),
-            None => (CustomerSort::CreatedAt, Direction::Desc),
-        };
+        let (sort, direction) = order_by
+            .map_or((CustomerSort::CreatedAt, Direction::Desc), |order| (order.field.0, order.direction.0));
         let name = format!("customers:{}", sort.as_str());
         let page = PageArgs { first, after, last, before }.parse(&name)?;
         let list = ListCustomers { page, filter, sort, direction };

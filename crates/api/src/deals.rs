@@ -395,6 +395,7 @@ pub(crate) struct DealOrder {
     /// By what.
     field: Wire<DealSort>,
     /// Which end comes first.
+    #[graphql(default_with = "Wire(Direction::Asc)")]
     direction: Wire<Direction>,
 }
 

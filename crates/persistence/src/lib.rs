@@ -27,8 +27,10 @@ mod reconciliation;
 mod row;
 mod scope;
 mod sessions;
+mod signing_keys;
 mod store;
 mod teams;
+mod throttles;
 mod users;
 mod visibility;
 
@@ -37,5 +39,6 @@ pub use events::{AuditFault, AuditReport, EventFilter, EventRecord};
 pub use health::{Health, SchemaState};
 pub use ids::IdSource;
 pub use jobs::{ClaimedJob, DeadJob};
-pub use sessions::{Candidate, RefreshToken, SigningKey};
+pub use sessions::{Candidate, RefreshToken};
+pub use signing_keys::SigningKey;
 pub use store::{Reader, Store, Tx};

@@ -1,9 +1,8 @@
-//! Rows of sessions, invitations, credentials, refresh tokens, signing keys and throttles.
+//! Rows of sessions, invitations, credentials and refresh tokens.
 //!
 //! Much of this happens before anybody is signed in, hence the many `unscoped_`: each looks for exactly one
 //! row by a secret, or by an e-mail address together with a password that is still to be checked.
 
-use chrono::Duration;
 use evenhand_domain::access::{Permission, Principal, Role};
 use evenhand_domain::change::Version;
 use evenhand_domain::error::{Error, Result};
@@ -13,7 +12,7 @@ use evenhand_domain::sessions::{EndReason, Invitation, Session};
 use evenhand_domain::text::fold;
 use evenhand_domain::time::Timestamp;
 use evenhand_domain::users::UserStatus;
-use sea_orm::sea_query::{Alias, CaseStatement, Expr, ExprTrait, OnConflict, Query};
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, OnConflict, Query};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, IntoActiveModel,
     QueryFilter, QuerySelect,
@@ -21,28 +20,12 @@ use sea_orm::{
 use uuid::Uuid;
 
 use crate::error::{bad_row, database_error};
-use crate::row;
+use crate::row::{self, entity};
 use crate::store::{Reader, Store, Stored, Tx};
 use crate::users;
 
 /// Most accounts with one e-mail address that a sign-in looks at.
 const CANDIDATES_MAX: u64 = 20;
-
-macro_rules! entity {
-    ($module:ident, $table:literal, { $($(#[$meta:meta])* $field:ident: $type:ty,)* }) => {
-        mod $module {
-            use sea_orm::entity::prelude::*;
-
-            #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-            #[sea_orm(table_name = $table)]
-            pub struct Model { $($(#[$meta])* pub $field: $type,)* }
-
-            #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-            pub enum Relation {}
-            impl ActiveModelBehavior for ActiveModel {}
-        }
-    };
-}
 
 entity!(session, "sessions", {
     #[sea_orm(primary_key, auto_increment = false)]
@@ -87,21 +70,6 @@ entity!(refresh_token, "refresh_tokens", {
     spent_at: Option<DateTimeUtc>,
     child_hash: Option<String>,
 });
-entity!(signing_key, "signing_keys", {
-    #[sea_orm(primary_key, auto_increment = false)]
-    id: String,
-    public_key: String,
-    sealed_private_key: String,
-    created_at: DateTimeUtc,
-    active_from: DateTimeUtc,
-    retired_at: Option<DateTimeUtc>,
-});
-entity!(throttle, "throttles", {
-    #[sea_orm(primary_key, auto_increment = false)]
-    bucket: String,
-    window_start: DateTimeUtc,
-    attempts: i32,
-});
 
 /// An account that a sign-in with an e-mail address may mean.
 #[derive(Clone, Debug)]
@@ -135,23 +103,6 @@ pub struct RefreshToken {
     pub spent_at: Option<Timestamp>,
     /// Hash of the token that it was exchanged for.
     pub child_hash: Option<String>,
-}
-
-/// A key that signs access tokens.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SigningKey {
-    /// Key id, as in the token's header.
-    pub id: String,
-    /// Public key, base64url.
-    pub public_key: String,
-    /// Private key, encrypted with the instance's secret.
-    pub sealed_private_key: String,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// When it starts to sign; it is published before.
-    pub active_from: Timestamp,
-    /// When it stops to verify.
-    pub retired_at: Option<Timestamp>,
 }
 
 fn restore_session(row: session::Model) -> Result<Session> {
@@ -404,154 +355,6 @@ impl Store {
             .await
             .map_err(database_error)?;
         Ok(row.map(restore_refresh_token))
-    }
-
-    /// The keys that sign or verify access tokens, newest first.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub async fn signing_keys(&self) -> Result<Vec<SigningKey>> {
-        use sea_orm::QueryOrder;
-        let rows = signing_key::Entity::find()
-            .order_by_desc(signing_key::Column::ActiveFrom)
-            .order_by_desc(signing_key::Column::Id)
-            .all(self.backend.read())
-            .await
-            .map_err(database_error)?;
-        Ok(rows
-            .into_iter()
-            .map(|row| SigningKey {
-                id: row.id,
-                public_key: row.public_key,
-                sealed_private_key: row.sealed_private_key,
-                created_at: Timestamp::new(row.created_at),
-                active_from: Timestamp::new(row.active_from),
-                retired_at: row.retired_at.map(Timestamp::new),
-            })
-            .collect())
-    }
-
-    /// Adds a signing key and lets the older ones retire at `others_retire_at`. Keys are technical state of
-    /// the installation, not of an organisation, so there is no event.
-    ///
-    /// # Errors
-    /// When the database cannot be reached.
-    pub async fn add_signing_key(&self, key: &SigningKey, others_retire_at: Timestamp) -> Result<()> {
-        let tx = self.backend.begin().await?;
-        signing_key::Entity::update_many()
-            .col_expr(signing_key::Column::RetiredAt, Expr::value(others_retire_at.utc()))
-            .filter(signing_key::Column::RetiredAt.is_null())
-            .exec(&tx)
-            .await
-            .map_err(database_error)?;
-        let row = signing_key::Model {
-            id: key.id.clone(),
-            public_key: key.public_key.clone(),
-            sealed_private_key: key.sealed_private_key.clone(),
-            created_at: key.created_at.utc(),
-            active_from: key.active_from.utc(),
-            retired_at: None,
-        };
-        row::insert::<signing_key::Entity>(&tx, row).await?;
-        tx.commit().await.map_err(database_error)
-    }
-
-    /// Counts an attempt in `bucket` and answers how many there were in the running window of `length`, and
-    /// when the window ends. Shared by all nodes; a counter, so there is no event.
-    ///
-    /// # Errors
-    /// When the database cannot be reached.
-    pub async fn count_attempt(
-        &self,
-        bucket: &str,
-        length: Duration,
-        now: Timestamp,
-    ) -> Result<(i32, Timestamp)> {
-        use throttle::Column as T;
-        let expired = || Expr::col((throttle::Entity, T::WindowStart)).lte(now.plus(-length).utc());
-        let statement = Query::insert()
-            .into_table(throttle::Entity)
-            .columns([T::Bucket, T::WindowStart, T::Attempts])
-            .values_panic([bucket.into(), now.utc().into(), 1.into()])
-            .on_conflict(
-                OnConflict::column(T::Bucket)
-                    .value(
-                        T::Attempts,
-                        CaseStatement::new()
-                            .case(expired(), 1)
-                            .finally(Expr::col((throttle::Entity, T::Attempts)).add(1)),
-                    )
-                    .value(
-                        T::WindowStart,
-                        CaseStatement::new()
-                            .case(expired(), now.utc())
-                            .finally(Expr::col((throttle::Entity, T::WindowStart))),
-                    )
-                    .to_owned(),
-            )
-            .returning_all()
-            .to_owned();
-        let row = self.backend.write().query_one(&statement).await.map_err(database_error)?;
-        let row = row.ok_or_else(|| Error::Internal("an upsert returned no row".into()))?;
-        let row = throttle::Model::from_query_result(&row, "").map_err(database_error)?;
-        Ok((row.attempts, Timestamp::new(row.window_start).plus(length)))
-    }
-
-    /// Forgets the attempts in `bucket`.
-    ///
-    /// # Errors
-    /// When the database cannot be reached.
-    pub async fn clear_attempts(&self, bucket: &str) -> Result<()> {
-        throttle::Entity::delete_by_id(bucket)
-            .exec(self.backend.write())
-            .await
-            .map_err(database_error)
-            .map(drop)
-    }
-}
-
-impl Store {
-    /// Takes back one counted attempt.
-    ///
-    /// # Errors
-    /// When the database cannot be reached.
-    pub async fn forgive_attempt(&self, bucket: &str) -> Result<()> {
-        throttle::Entity::update_many()
-            .col_expr(throttle::Column::Attempts, Expr::col(throttle::Column::Attempts).sub(1))
-            .filter(throttle::Column::Bucket.eq(bucket))
-            .filter(throttle::Column::Attempts.gt(0))
-            .exec(self.backend.write())
-            .await
-            .map_err(database_error)
-            .map(drop)
-    }
-
-    /// Remembers `bucket` until an instant.
-    ///
-    /// # Errors
-    /// When the database cannot be reached.
-    pub async fn remember(&self, bucket: &str, until: Timestamp) -> Result<()> {
-        let row = throttle::Model { bucket: bucket.to_owned(), window_start: until.utc(), attempts: 0 };
-        throttle::Entity::insert(row.into_active_model().reset_all())
-            .on_conflict(
-                OnConflict::column(throttle::Column::Bucket)
-                    .update_column(throttle::Column::WindowStart)
-                    .to_owned(),
-            )
-            .exec_without_returning(self.backend.write())
-            .await
-            .map_err(database_error)
-            .map(drop)
-    }
-
-    /// Whether `bucket` is remembered at `now`.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub async fn is_known(&self, bucket: &str, now: Timestamp) -> Result<bool> {
-        let row =
-            throttle::Entity::find_by_id(bucket).one(self.backend.read()).await.map_err(database_error)?;
-        Ok(row.is_some_and(|row| now.utc() < row.window_start))
     }
 }
 
