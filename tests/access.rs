@@ -21,6 +21,7 @@ both!(
     guessing_from_one_address_is_throttled,
     passwords_are_judged_before_they_are_taken,
     secrets_are_stored_as_hashes,
+    what_has_expired_is_deleted,
 );
 
 async fn attempt(client: &Client, email: &str, password: &str) -> String {
@@ -376,4 +377,27 @@ async fn secrets_are_stored_as_hashes(t: TestApp) {
         assert!(!everything.contains(secret.as_str()), "a secret lies in the database");
     }
     assert!(!everything.contains("argon2"), "hashes of passwords stay out of the log");
+}
+
+async fn what_has_expired_is_deleted(t: TestApp) {
+    t.user("REP", "Rosa Rep").await;
+    attempt(&t.anonymous(), "nobody@people.example", "wrong password").await;
+    let sql = t.sql().await;
+    let (attempts, known) = (
+        "SELECT COUNT(*) FROM throttles WHERE bucket NOT LIKE 'known:%'",
+        "SELECT COUNT(*) FROM throttles WHERE bucket LIKE 'known:%'",
+    );
+    let tokens = "SELECT COUNT(*) FROM refresh_tokens";
+    t.app.tidy().await.expect("tidied");
+    assert!(sql.number(attempts).await > 0, "running windows stay");
+    t.clock.advance(chrono::Duration::hours(2));
+    t.app.tidy().await.expect("tidied");
+    assert_eq!(sql.number(attempts).await, 0);
+    assert!(
+        sql.number(known).await > 0 && sql.number(tokens).await > 0,
+        "known addresses and live tokens stay"
+    );
+    t.clock.advance(chrono::Duration::days(40));
+    t.app.tidy().await.expect("tidied");
+    assert_eq!((sql.number(known).await, sql.number(tokens).await), (0, 0));
 }

@@ -14,6 +14,7 @@ mod feed;
 mod golden;
 mod http;
 mod imports;
+mod mail;
 mod reconciliation;
 mod schema;
 mod statements;

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use actix_web::dev::ServerHandle;
 use evenhand_api::{Api, ApiSettings};
 use evenhand_app::access::{AccessSettings, NewAdministrator};
+use evenhand_app::mail::Mailer;
 use evenhand_app::passwords::Passwords;
 use evenhand_app::secrets::Sealer;
 use evenhand_app::{App, Services};
@@ -107,7 +108,7 @@ impl TestApp {
         let clock = Arc::new(TestClock::new());
         let store =
             Store::connect(&StoreOptions::new(&database.url), IdSource::seeded(42)).await.expect("a store");
-        let app = assemble(store.clone(), Arc::clone(&clock));
+        let app = assemble(store.clone(), Arc::clone(&clock), None);
         app.ensure_signing_key().await.expect("a key");
         let (stop, stopped) = watch::channel(false);
         let sequencer = app.clone();
@@ -195,20 +196,25 @@ impl TestApp {
         self.settle().await;
     }
 
+    /// The same application where mail is configured.
+    pub(crate) fn with_mail(&self, mailer: Mailer) -> App {
+        assemble(self.store.clone(), Arc::clone(&self.clock), Some(mailer))
+    }
+
     /// A connection to the database for plain SQL.
     pub(crate) async fn sql(&self) -> Sql {
         self.database.sql().await
     }
 }
 
-/// The application as the server puts it together, but for the clock and mail.
-pub(crate) fn assemble(store: Store, clock: Arc<TestClock>) -> App {
+/// The application as the server puts it together, but for the clock.
+pub(crate) fn assemble(store: Store, clock: Arc<TestClock>, mailer: Option<Mailer>) -> App {
     App::new(Services {
         store,
         clock,
         sealer: Sealer::new(SECRET).expect("a sealer"),
         passwords: Passwords::new().expect("passwords"),
-        mailer: None,
+        mailer,
         access: AccessSettings {
             issuer: "evenhand".into(),
             audience: "evenhand".into(),

@@ -19,13 +19,15 @@ use crate::access::INVITATION_CONTEXT;
 use crate::door::{App, Query};
 
 /// Events numbered in one transaction.
-const SEQUENCE_BATCH: u64 = 500;
+const SEQUENCE_BATCH: u64 = 1_024;
 /// How often to look for work that another node left; work of this node wakes at once.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// How long a claimed job is safe from other workers; a long one renews nothing, so it must fit.
 const LEASE_MINUTES: i64 = 15;
 /// Tries before a job is given up and kept for inspection.
 const ATTEMPTS_MAX: i32 = 10;
+/// How often expired technical rows are deleted.
+const TIDY_MINUTES: i64 = 60;
 /// First wait after a failure, in seconds; it doubles with each try.
 const BACKOFF_SECONDS: i64 = 5;
 /// Longest wait between tries, in seconds.
@@ -58,9 +60,16 @@ impl App {
         }
     }
 
-    /// Runs jobs as they fall due, one at a time, until `stop` turns true.
+    /// Runs jobs as they fall due, one at a time, until `stop` turns true, and tidies up now and then.
     pub async fn run_jobs(&self, mut stop: watch::Receiver<bool>) {
+        let mut tidy_at = self.now();
         while !*stop.borrow() {
+            if tidy_at <= self.now() {
+                tidy_at = self.now().plus(chrono::Duration::minutes(TIDY_MINUTES));
+                if let Err(error) = self.tidy().await {
+                    tracing::warn!(%error, "old attempts and tokens could not be deleted; trying again later");
+                }
+            }
             match self.run_due_job().await {
                 Ok(true) => {}
                 Ok(false) => self.wait(&mut stop).await,
@@ -70,6 +79,18 @@ impl App {
                 }
             }
         }
+    }
+
+    /// Deletes what has expired and means nothing any more: counted attempts and refresh tokens.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn tidy(&self) -> Result<()> {
+        let before = self.now().plus(-chrono::Duration::minutes(TIDY_MINUTES));
+        let attempts = self.store().forget_old_attempts(before).await?;
+        let tokens = self.store().forget_old_refresh_tokens(before).await?;
+        tracing::debug!(attempts, tokens, "deleted what had expired");
+        Ok(())
     }
 
     async fn wait(&self, stop: &mut watch::Receiver<bool>) {

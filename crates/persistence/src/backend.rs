@@ -17,6 +17,10 @@ use crate::health::SchemaState;
 const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Connections for reads on SQLite; writes have one of their own, so that they queue in fair order.
 const SQLITE_READERS: u32 = 4;
+/// Page cache of the writer, in KiB (negative by SQLite's convention): imports touch many indexes at once.
+const SQLITE_WRITER_CACHE: &str = "-16000";
+/// Pages in the write-ahead log before it is written back: 16 MiB, so that bulk writes do it less often.
+const SQLITE_CHECKPOINT_PAGES: &str = "4000";
 /// A statement that PostgreSQL may wait for a lock.
 const POSTGRES_LOCK_TIMEOUT_MS: u32 = 2_000;
 /// Names of the advisory locks on PostgreSQL; any constants that nothing else on the server uses.
@@ -230,7 +234,13 @@ fn sqlite(options: &StoreOptions, connections: u32, read_only: bool) -> ConnectO
                 .foreign_keys(true)
                 .busy_timeout(SQLITE_BUSY_TIMEOUT)
                 .statement_cache_capacity(500);
-            if read_only { sqlite.pragma("query_only", "ON") } else { sqlite }
+            if read_only {
+                sqlite.pragma("query_only", "ON")
+            } else {
+                sqlite
+                    .pragma("cache_size", SQLITE_WRITER_CACHE)
+                    .pragma("wal_autocheckpoint", SQLITE_CHECKPOINT_PAGES)
+            }
         });
     connect
 }

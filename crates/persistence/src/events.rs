@@ -14,7 +14,7 @@ use evenhand_domain::time::Timestamp;
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query, SelectStatement, UnionType};
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter,
-    QueryOrder, QuerySelect,
+    QueryOrder, QuerySelect, Statement, Value,
 };
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -304,19 +304,14 @@ async fn append(tx: &impl ConnectionTrait, org: Uuid, rows: Vec<Row>) -> Result<
     let (first, mut hash) =
         before.as_ref().map_or_else(|| (0, genesis(org)), |head| (head.position, head.hash.clone()));
     let mut position = first;
+    let mut links = Vec::with_capacity(rows.len());
     for row in rows {
         position += 1;
         hash = link(&row, position, &hash);
-        let number = Query::update()
-            .table(Entity)
-            .value(Column::Position, position)
-            .value(Column::Hash, hash.clone())
-            .and_where(Column::Ordinal.eq(row.ordinal))
-            .and_where(Column::Position.is_null())
-            .to_owned();
-        if tx.execute(&number).await.map_err(database_error)?.rows_affected() != 1 {
-            return Err(Error::Contention);
-        }
+        links.push((row.ordinal, position, hash.clone()));
+    }
+    for batch in row::batches(links) {
+        number(tx, batch).await?;
     }
     let head = head::Model { org_id: org, position, hash };
     if before.is_none() {
@@ -337,6 +332,30 @@ async fn append(tx: &impl ConnectionTrait, org: Uuid, rows: Vec<Row>) -> Result<
         .await
         .map_err(database_error)?;
     if moved.rows_affected == 1 { Ok(()) } else { Err(Error::Contention) }
+}
+
+/// Gives each event, by its ordinal, its position and hash: many rows in one statement.
+async fn number(tx: &impl ConnectionTrait, links: Vec<(i64, i64, String)>) -> Result<()> {
+    let count = links.len() as u64;
+    // The first row tells the types of the columns, which PostgreSQL would otherwise take for text.
+    let rows: Vec<String> = (0..links.len())
+        .map(|row| match row * 3 {
+            0 => "(CAST($1 AS bigint), CAST($2 AS bigint), CAST($3 AS text))".to_owned(),
+            bound => format!("(${}, ${}, ${})", bound + 1, bound + 2, bound + 3),
+        })
+        .collect();
+    let sql = format!(
+        "WITH link (ordinal, position, hash) AS (VALUES {}) \
+         UPDATE events SET position = link.position, hash = link.hash \
+         FROM link WHERE events.ordinal = link.ordinal AND events.position IS NULL",
+        rows.join(", ")
+    );
+    let values = links.into_iter().flat_map(|(ordinal, position, hash)| -> [Value; 3] {
+        [ordinal.into(), position.into(), hash.into()]
+    });
+    let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, values);
+    let numbered = tx.execute_raw(statement).await.map_err(database_error)?;
+    if numbered.rows_affected() == count { Ok(()) } else { Err(Error::Contention) }
 }
 
 /// The ordinals of the events about a customer, the deals with it and what was done for it.

@@ -358,6 +358,21 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Deletes refresh tokens that expired before `now`; the sessions that they belonged to stay.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn forget_old_refresh_tokens(&self, now: Timestamp) -> Result<u64> {
+        let gone = refresh_token::Entity::delete_many()
+            .filter(refresh_token::Column::ExpiresAt.lt(now.utc()))
+            .exec(self.backend.write())
+            .await
+            .map_err(database_error)?;
+        Ok(gone.rows_affected)
+    }
+}
+
 fn restore_refresh_token(row: refresh_token::Model) -> RefreshToken {
     RefreshToken {
         hash: row.token_hash,

@@ -116,4 +116,17 @@ impl Store {
             throttle::Entity::find_by_id(bucket).one(self.backend.read()).await.map_err(database_error)?;
         Ok(row.is_some_and(|row| now.utc() < row.window_start))
     }
+
+    /// Forgets windows that ended and addresses that are no longer known, before `now`.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn forget_old_attempts(&self, now: Timestamp) -> Result<u64> {
+        let gone = throttle::Entity::delete_many()
+            .filter(throttle::Column::WindowStart.lt(now.utc()))
+            .exec(self.backend.write())
+            .await
+            .map_err(database_error)?;
+        Ok(gone.rows_affected)
+    }
 }
