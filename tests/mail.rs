@@ -1,6 +1,6 @@
 //! Invitations by mail: the link goes out once the change is committed, and again after trouble that passes.
 
-use evenhand_app::access::InviteUser;
+use evenhand_app::invitations::InviteUser;
 use evenhand_app::mail::Mailer;
 use evenhand_domain::access::Role;
 use serde_json::json;

@@ -15,7 +15,8 @@ use std::sync::Arc;
 
 use actix_web::dev::ServerHandle;
 use evenhand_api::{Api, ApiSettings};
-use evenhand_app::access::{AccessSettings, NewAdministrator};
+use evenhand_app::access::AccessSettings;
+use evenhand_app::invitations::NewAdministrator;
 use evenhand_app::mail::Mailer;
 use evenhand_app::passwords::Passwords;
 use evenhand_app::secrets::Sealer;

@@ -2,6 +2,7 @@
 
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use evenhand_app::access::{self, SignOut, SignedIn};
+use evenhand_app::invitations::InviteUser;
 use evenhand_domain::access::Role;
 use evenhand_domain::error::{self, Problems};
 use evenhand_domain::users::TeamRole;
@@ -255,7 +256,7 @@ impl AccessMutations {
             let team = problems.take("teamId", ids::decode_opt(input.team_id.as_ref()));
             let role = input.team_role.map_or(TeamRole::Member, |role| role.0);
             let invite = problems.finish_with(|| {
-                Some(access::InviteUser {
+                Some(InviteUser {
                     user: user?,
                     name: input.name,
                     email: input.email.0,

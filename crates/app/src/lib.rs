@@ -11,6 +11,7 @@ pub mod door;
 pub mod exports;
 pub mod feed;
 pub mod imports;
+pub mod invitations;
 pub mod mail;
 pub mod passwords;
 pub mod products;

@@ -15,8 +15,8 @@ use evenhand_domain::users::User;
 use evenhand_persistence::{ClaimedJob, Reader};
 use tokio::sync::watch;
 
-use crate::access::INVITATION_CONTEXT;
 use crate::door::{App, Query};
+use crate::invitations::INVITATION_CONTEXT;
 
 /// Events numbered in one transaction.
 const SEQUENCE_BATCH: u64 = 1_024;

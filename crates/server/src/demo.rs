@@ -15,7 +15,7 @@ mod writer;
 
 use chrono::Days;
 use evenhand_app::App;
-use evenhand_app::access::NewAdministrator;
+use evenhand_app::invitations::NewAdministrator;
 use evenhand_app::passwords::Passwords;
 use evenhand_domain::access::{Actor, Role};
 use evenhand_domain::error::Result;

@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use clap::{Args, Subcommand};
-use evenhand_app::access::NewAdministrator;
+use evenhand_app::invitations::NewAdministrator;
 use evenhand_app::passwords::PASSWORD_CHARS_MAX;
 use evenhand_app::tokens::KEY_CACHE_SECONDS;
 use evenhand_domain::organizations::NewOrganization;
