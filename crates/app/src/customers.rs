@@ -10,7 +10,6 @@ use evenhand_domain::error::{Code, Error, Problem, Reference, Result};
 use evenhand_domain::filter::{Direction, Filter};
 use evenhand_domain::id::{CustomerId, UserId};
 use evenhand_domain::page::{Page, PageRequest};
-use evenhand_domain::text::fold;
 use evenhand_domain::time::Timestamp;
 use evenhand_persistence::{Reader, Tx};
 
@@ -21,24 +20,6 @@ use crate::users::in_reach;
 async fn load(tx: &Tx, id: CustomerId, version: Version) -> Result<Customer> {
     let customer = tx.read().customer(id).await?;
     if customer.version == version { Ok(customer) } else { Err(Error::Conflict) }
-}
-
-/// `count` customer numbers that nobody has: counted on, past those that people chose themselves.
-///
-/// # Errors
-/// [`Error::Contention`] when another transaction counts at the same time.
-pub(crate) async fn free_numbers(tx: &Tx, count: u32) -> Result<Vec<String>> {
-    let mut free = Vec::new();
-    let mut missing = count;
-    while missing > 0 {
-        let counted = tx.next_numbers("customer", missing).await?;
-        let numbers: Vec<String> = counted.map(|value| format!("C-{value:06}")).collect();
-        let taken = tx.read().unscoped_taken_customer_numbers(&numbers).await?;
-        let before = free.len();
-        free.extend(numbers.into_iter().filter(|number| !taken.contains(&fold(number))));
-        missing -= u32::try_from(free.len() - before).unwrap_or(missing);
-    }
-    Ok(free)
 }
 
 /// Records a new lead.
@@ -87,7 +68,7 @@ impl Command for CreateCustomer {
         }
         let number = match &self.number {
             Some(number) => number.clone(),
-            None => free_numbers(tx, 1).await?.concat(),
+            None => tx.free_customer_numbers(1).await?.concat(),
         };
         let input = NewCustomer {
             number,

@@ -16,7 +16,6 @@ use evenhand_domain::money::Money;
 use evenhand_domain::page::{Page, PageRequest};
 use evenhand_domain::patch::Patch;
 use evenhand_domain::products::ProductStatus;
-use evenhand_domain::text::fold;
 use evenhand_domain::time::Timestamp;
 use evenhand_persistence::{Reader, Tx};
 
@@ -27,24 +26,6 @@ use crate::users::in_reach;
 async fn load(tx: &Tx, id: DealId, version: Version) -> Result<Deal> {
     let deal = tx.read().deal(id).await?;
     if deal.version == version { Ok(deal) } else { Err(Error::Conflict) }
-}
-
-/// `count` deal numbers that nobody has: counted on, past those that people chose themselves.
-///
-/// # Errors
-/// [`Error::Contention`] when another transaction counts at the same time.
-pub(crate) async fn free_numbers(tx: &Tx, count: u32) -> Result<Vec<String>> {
-    let mut free = Vec::new();
-    let mut missing = count;
-    while missing > 0 {
-        let counted = tx.next_numbers("deal", missing).await?;
-        let numbers: Vec<String> = counted.map(|value| format!("D-{value:06}")).collect();
-        let taken = tx.read().unscoped_taken_deal_numbers(&numbers).await?;
-        let before = free.len();
-        free.extend(numbers.into_iter().filter(|number| !taken.contains(&fold(number))));
-        missing -= u32::try_from(free.len() - before).unwrap_or(missing);
-    }
-    Ok(free)
 }
 
 /// The owner must be somebody for whom the caller may act, and must still be there.
@@ -132,7 +113,7 @@ impl Command for CreateDeal {
         }
         let number = match &self.number {
             Some(number) => number.clone(),
-            None => free_numbers(tx, 1).await?.concat(),
+            None => tx.free_deal_numbers(1).await?.concat(),
         };
         let input = NewDeal {
             number,

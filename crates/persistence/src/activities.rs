@@ -8,14 +8,14 @@ use evenhand_domain::change::Version;
 use evenhand_domain::error::{Error, Result};
 use evenhand_domain::filter::{Direction, Filter};
 use evenhand_domain::id::{ActivityId, CustomerId, DealId, EntityId, UserId};
-use evenhand_domain::page::{Cursor, Page, PageRequest, SortKey};
+use evenhand_domain::page::{Page, PageRequest, SortKey};
 use evenhand_domain::time::Timestamp;
-use sea_orm::sea_query::{Expr, ExprTrait, Func, Order, Query, SelectStatement, SimpleExpr, WindowStatement};
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect, QueryTrait, Select};
+use sea_orm::sea_query::SimpleExpr;
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect, Select};
 use uuid::Uuid;
 
 use crate::error::{bad_row, database_error};
-use crate::page::{self, Keyset};
+use crate::page::{self, Each, Keyset};
 use crate::store::{Reader, Stored, Tx};
 use crate::{customers, row};
 
@@ -125,25 +125,6 @@ fn visible(reader: &Reader<'_>) -> Result<Select<Entity>> {
     Ok(select)
 }
 
-/// The ids of the `rows` newest activities with each customer.
-fn newest_per_customer(select: Select<Entity>, rows: i64) -> SelectStatement {
-    let window = WindowStatement::partition_by((Entity, Column::CustomerId))
-        .order_by((Entity, Column::StartedAt), Order::Desc)
-        .order_by((Entity, Column::Id), Order::Desc)
-        .to_owned();
-    let ranked = select
-        .select_only()
-        .column(Column::Id)
-        .into_query()
-        .expr_window_as(Func::cust("row_number"), window, "place")
-        .to_owned();
-    Query::select()
-        .column(("ranked", Column::Id))
-        .from_subquery(ranked, "ranked")
-        .and_where(Expr::col(("ranked", "place")).lte(rows))
-        .to_owned()
-}
-
 /// Those of `ids` that `reader` may see.
 pub(crate) async fn visible_ids(reader: &Reader<'_>, ids: Vec<Uuid>) -> Result<Vec<Uuid>> {
     let seen = visible(reader)?.filter(Column::Id.is_in(ids)).select_only().column(Column::Id);
@@ -223,29 +204,11 @@ impl Reader<'_> {
         size: u32,
     ) -> Result<HashMap<CustomerId, Page<Activity>>> {
         let of_customers = Column::CustomerId.is_in(customers.iter().map(|id| id.uuid()));
-        // One row more than asked for tells whether the list goes on.
-        let newest = newest_per_customer(visible(self)?.filter(of_customers), i64::from(size) + 1);
-        let mut rows = Entity::find()
-            .filter(Column::OrgId.eq(self.org()?))
-            .filter(Column::Id.in_subquery(newest))
-            .all(&self.db)
-            .await
-            .map_err(database_error)?;
-        // Sorted here: asked to sort, SQLite walks all activities by date instead of looking up these few.
-        rows.sort_by_key(|row| std::cmp::Reverse((row.started_at, row.id)));
-        let mut pages: HashMap<CustomerId, Page<Activity>> = HashMap::new();
-        for row in rows {
-            let cursor = Cursor { key: sort_key(&row), id: row.id };
-            let activity = restore(row)?;
-            let Some(customer) = activity.customer_id else { continue };
-            let page = pages.entry(customer).or_default();
-            if page.items.len() < size as usize {
-                page.items.push((activity, cursor));
-            } else {
-                page.has_next = true;
-            }
-        }
-        Ok(pages)
+        let select = visible(self)?.filter(of_customers);
+        let each = Each { parent: Column::CustomerId, org: (Column::OrgId, self.org()?), size };
+        let place = |row: &Row| (sort_key(row), row.id);
+        let restore = |row| restore(row).map(|activity| (activity.customer_id, activity));
+        page::fetch_each(&self.db, select, &each, &NEWEST_FIRST, place, restore).await
     }
 
     /// Number of activities with each of `customers`; those without any are left out.

@@ -3,8 +3,9 @@
 use std::ops::Range;
 
 use evenhand_domain::error::{Error, Result};
-use sea_orm::ConnectionTrait;
+use evenhand_domain::text::fold;
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
 
 use crate::error::database_error;
 use crate::store::Tx;
@@ -28,17 +29,44 @@ mod entity {
 }
 use entity::{Column, Entity};
 
-impl Tx {
-    /// The next number of the organisation's counter `name`, from 1.
-    ///
-    /// # Errors
-    /// [`Error::Contention`] when another transaction holds the counter for too long.
-    pub async fn next_number(&self, name: &str) -> Result<i64> {
-        Ok(self.next_numbers(name, 1).await?.start)
+/// The next `count` numbers of the counter `name` that no row of the organisation has yet, such as C-000001:
+/// people may have chosen the very number that the counter comes to. `columns` are those of the organisation
+/// and of the folded number. Others who count wait for the end of this transaction.
+///
+/// # Errors
+/// [`Error::Contention`] when another transaction holds the counter for too long.
+pub(crate) async fn unscoped_free_numbers<E: EntityTrait>(
+    tx: &Tx,
+    name: &str,
+    letter: char,
+    columns: [E::Column; 2],
+    count: u32,
+) -> Result<Vec<String>> {
+    let [org, key] = columns;
+    let mut free = Vec::new();
+    let mut missing = count;
+    while missing > 0 {
+        let counted = tx.next_numbers(name, missing).await?;
+        let numbers: Vec<String> = counted.map(|value| format!("{letter}-{value:06}")).collect();
+        let taken: Vec<String> = E::find()
+            .select_only()
+            .column(key)
+            .filter(org.eq(tx.org()?))
+            .filter(key.is_in(numbers.iter().map(|number| fold(number))))
+            .into_tuple()
+            .all(&tx.db)
+            .await
+            .map_err(database_error)?;
+        let before = free.len();
+        free.extend(numbers.into_iter().filter(|number| !taken.contains(&fold(number))));
+        missing -= u32::try_from(free.len() - before).unwrap_or(missing);
     }
+    Ok(free)
+}
 
-    /// The next `count` numbers of the organisation's counter `name`, in one statement. Others who count wait
-    /// for the end of this transaction.
+impl Tx {
+    /// The next `count` numbers of the organisation's counter `name`, from 1, in one statement. Others who count
+    /// wait for the end of this transaction.
     ///
     /// # Errors
     /// [`Error::Contention`] when another transaction holds the counter for too long.

@@ -1,7 +1,5 @@
 //! Rows of customers, of their dated stages, and of their dated owners.
 
-use std::collections::HashSet;
-
 use evenhand_domain::access::Permission;
 use evenhand_domain::change::Version;
 use evenhand_domain::customers::{
@@ -22,9 +20,9 @@ use uuid::Uuid;
 
 use crate::error::{bad_row, database_error};
 use crate::page::{self, Keyset};
-use crate::row;
 use crate::scope::People;
 use crate::store::{Reader, Stored, Tx};
+use crate::{counters, row};
 
 mod entity {
     use sea_orm::entity::prelude::*;
@@ -386,6 +384,23 @@ fn sort_key(sort: CustomerSort, row: &Row) -> SortKey {
     }
 }
 
+impl Tx {
+    /// The next `count` free numbers of customers. Others who ask for some wait for the end of this transaction.
+    ///
+    /// # Errors
+    /// [`Error::Contention`] when another transaction holds the counter for too long.
+    pub async fn free_customer_numbers(&self, count: u32) -> Result<Vec<String>> {
+        counters::unscoped_free_numbers::<Entity>(
+            self,
+            "customer",
+            'C',
+            [Column::OrgId, Column::NumberKey],
+            count,
+        )
+        .await
+    }
+}
+
 impl Reader<'_> {
     /// A customer.
     ///
@@ -425,24 +440,6 @@ impl Reader<'_> {
     async fn customers_where(&self, condition: SimpleExpr) -> Result<Vec<Customer>> {
         let rows = visible(self)?.filter(condition).all(&self.db).await.map_err(database_error)?;
         rows.into_iter().map(restore).collect()
-    }
-
-    /// Those of `numbers` that a customer has, as folded keys. Unscoped: a number is unique in the whole
-    /// organisation, also beyond what the caller may see.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub async fn unscoped_taken_customer_numbers(&self, numbers: &[String]) -> Result<HashSet<String>> {
-        let keys: Vec<String> = Entity::find()
-            .select_only()
-            .column(Column::NumberKey)
-            .filter(Column::OrgId.eq(self.org()?))
-            .filter(Column::NumberKey.is_in(numbers.iter().map(|number| fold(number))))
-            .into_tuple()
-            .all(&self.db)
-            .await
-            .map_err(database_error)?;
-        Ok(keys.into_iter().collect())
     }
 
     /// A page of customers.

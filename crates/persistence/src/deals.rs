@@ -1,6 +1,6 @@
 //! Rows of deals; their credit lines stand in [`credits`].
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use evenhand_domain::access::Permission;
 use evenhand_domain::change::Version;
@@ -9,19 +9,17 @@ use evenhand_domain::error::{Error, Result};
 use evenhand_domain::filter::{Direction, Filter, Range};
 use evenhand_domain::id::{CustomerId, DealId, EntityId, ProductId, UserId};
 use evenhand_domain::money::{Currency, Money};
-use evenhand_domain::page::{Cursor, Page, PageRequest, SortKey};
+use evenhand_domain::page::{Page, PageRequest, SortKey};
 use evenhand_domain::text::fold;
 use evenhand_domain::time::Timestamp;
-use sea_orm::sea_query::{
-    Alias, Expr, ExprTrait, Func, Order, Query, SelectStatement, SimpleExpr, WindowStatement,
-};
+use sea_orm::sea_query::{ExprTrait, SelectStatement, SimpleExpr};
 use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QuerySelect, QueryTrait, Select};
 use uuid::Uuid;
 
 use crate::error::{bad_row, database_error};
-use crate::page::{self, Keyset};
-use crate::row;
+use crate::page::{self, Each, Keyset};
 use crate::store::{Reader, Stored, Tx};
+use crate::{counters, row};
 
 pub(crate) mod credits;
 
@@ -208,26 +206,27 @@ fn sort_key(sort: DealSort, row: &Row) -> SortKey {
     }
 }
 
-/// Ids of the `rows_max` newest of the deals in `deals` for each customer.
-fn newest_per_customer(deals: Select<Entity>, rows_max: u64) -> SelectStatement {
-    let (ranked, place) = (Alias::new("ranked"), Alias::new("place"));
-    let newest_first = WindowStatement::partition_by(Column::CustomerId)
-        .order_by(Column::CreatedAt, Order::Desc)
-        .order_by(Column::Id, Order::Desc)
-        .to_owned();
-    let mut inner = deals.select_only().column(Column::Id).into_query();
-    inner.expr_window_as(Func::cust("ROW_NUMBER"), newest_first, place.clone());
-    Query::select()
-        .column((ranked.clone(), Column::Id))
-        .from_subquery(inner, ranked.clone())
-        .and_where(Expr::col((ranked, place)).lte(rows_max))
-        .to_owned()
-}
-
 #[derive(FromQueryResult)]
 struct CustomerCount {
     customer_id: Uuid,
     deals: i64,
+}
+
+impl Tx {
+    /// The next `count` free numbers of deals. Others who ask for some wait for the end of this transaction.
+    ///
+    /// # Errors
+    /// [`Error::Contention`] when another transaction holds the counter for too long.
+    pub async fn free_deal_numbers(&self, count: u32) -> Result<Vec<String>> {
+        counters::unscoped_free_numbers::<Entity>(
+            self,
+            "deal",
+            'D',
+            [Column::OrgId, Column::NumberKey],
+            count,
+        )
+        .await
+    }
 }
 
 impl Reader<'_> {
@@ -259,24 +258,6 @@ impl Reader<'_> {
     pub async fn find_deals_by_number_keys(&self, keys: &[String]) -> Result<Vec<Deal>> {
         let rows = visible(self)?.filter(Column::NumberKey.is_in(keys.iter().cloned()));
         rows.all(&self.db).await.map_err(database_error)?.into_iter().map(restore).collect()
-    }
-
-    /// Those of `numbers` that a deal has, as folded keys. Unscoped: a number is unique in the whole
-    /// organisation, also beyond what the caller may see.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub async fn unscoped_taken_deal_numbers(&self, numbers: &[String]) -> Result<HashSet<String>> {
-        let keys: Vec<String> = Entity::find()
-            .select_only()
-            .column(Column::NumberKey)
-            .filter(Column::OrgId.eq(self.org()?))
-            .filter(Column::NumberKey.is_in(numbers.iter().map(|number| fold(number))))
-            .into_tuple()
-            .all(&self.db)
-            .await
-            .map_err(database_error)?;
-        Ok(keys.into_iter().collect())
     }
 
     /// A page of deals.
@@ -314,29 +295,12 @@ impl Reader<'_> {
         size: u32,
     ) -> Result<HashMap<CustomerId, Page<Deal>>> {
         let of_customers = Column::CustomerId.is_in(customers.iter().map(|id| id.uuid()));
-        // One row more than asked for tells whether the list goes on.
-        let newest = newest_per_customer(visible(self)?.filter(of_customers), u64::from(size) + 1);
-        let mut rows = Entity::find()
-            .filter(Column::OrgId.eq(self.org()?))
-            .filter(Column::Id.in_subquery(newest))
-            .all(&self.db)
-            .await
-            .map_err(database_error)?;
-        // Sorted here: asked to sort, SQLite walks the index of the whole table in that order instead.
-        rows.sort_by_key(|row| std::cmp::Reverse((row.created_at, row.id)));
-        let mut pages: HashMap<CustomerId, Page<Deal>> = HashMap::new();
-        for row in rows {
-            let cursor = Cursor { key: sort_key(DealSort::CreatedAt, &row), id: row.id };
-            let deal = restore(row)?;
-            let Some(customer) = deal.customer_id else { continue };
-            let page = pages.entry(customer).or_default();
-            if page.items.len() < size as usize {
-                page.items.push((deal, cursor));
-            } else {
-                page.has_next = true;
-            }
-        }
-        Ok(pages)
+        let select = visible(self)?.filter(of_customers);
+        let each = Each { parent: Column::CustomerId, org: (Column::OrgId, self.org()?), size };
+        let newest_first = keyset(DealSort::CreatedAt, Direction::Desc);
+        let place = |row: &Row| (sort_key(DealSort::CreatedAt, row), row.id);
+        let restore = |row| restore(row).map(|deal| (deal.customer_id, deal));
+        page::fetch_each(&self.db, select, &each, &newest_first, place, restore).await
     }
 
     /// Number of visible deals of each of `customers`; those without any are left out.

@@ -1,13 +1,16 @@
 //! Keyset pagination: one implementation for every list, and its order is the same on both databases.
 
+use std::collections::HashMap;
+use std::hash::Hash;
+
 use evenhand_domain::error::{Code, Problem, Result};
 use evenhand_domain::filter::{Direction, Filter, OneOf, Range, Text};
 use evenhand_domain::page::{Cursor, Page, PageRequest, SortKey};
 use evenhand_domain::text::fold;
-use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
+use sea_orm::sea_query::{Expr, ExprTrait, Func, Query, SimpleExpr, WindowStatement};
 use sea_orm::{
     ColumnTrait, ColumnType, Condition, ConnectionTrait, EntityTrait, Order, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect, Select, Value,
+    QueryOrder, QuerySelect, QueryTrait, Select, Value,
 };
 use uuid::Uuid;
 
@@ -59,6 +62,66 @@ where
         has_next: if page.backward { page.before.is_some() } else { more },
         has_previous: if page.backward { more } else { page.after.is_some() },
     })
+}
+
+/// Of what [`fetch_each`] reads the first page: each object that the `parent` column names.
+pub(crate) struct Each<C> {
+    pub(crate) parent: C,
+    pub(crate) org: (C, Uuid),
+    pub(crate) size: u32,
+}
+
+/// Fetches the first page of every parent's rows in one statement, a window ranking the rows of each. `select`
+/// is limited to some parents; those without rows are left out.
+pub(crate) async fn fetch_each<E, P, T>(
+    db: &impl ConnectionTrait,
+    select: Select<E>,
+    each: &Each<E::Column>,
+    keyset: &Keyset<E::Column>,
+    place: impl Fn(&E::Model) -> (SortKey, Uuid),
+    restore: impl Fn(E::Model) -> Result<(Option<P>, T)>,
+) -> Result<HashMap<P, Page<T>>>
+where
+    E: EntityTrait,
+    P: Eq + Hash,
+{
+    let order = if keyset.direction == Direction::Asc { Order::Asc } else { Order::Desc };
+    let window = WindowStatement::partition_by((E::default(), each.parent))
+        .order_by((E::default(), keyset.column), order.clone())
+        .order_by((E::default(), keyset.id), order)
+        .to_owned();
+    let ranked = select
+        .select_only()
+        .column(keyset.id)
+        .into_query()
+        .expr_window_as(Func::cust("row_number"), window, "place")
+        .to_owned();
+    // One row more than asked for tells whether the list goes on.
+    let first = Query::select()
+        .column(("ranked", keyset.id))
+        .from_subquery(ranked, "ranked")
+        .and_where(Expr::col(("ranked", "place")).lte(i64::from(each.size) + 1))
+        .to_owned();
+    let (org, org_id) = each.org;
+    let rows = E::find().filter(org.eq(org_id)).filter(keyset.id.in_subquery(first));
+    let mut rows = rows.all(db).await.map_err(database_error)?;
+    // Sorted here: asked to sort, SQLite walks the whole table in that order instead of looking up these few.
+    rows.sort_by_key(&place);
+    if keyset.direction == Direction::Desc {
+        rows.reverse();
+    }
+    let mut pages: HashMap<P, Page<T>> = HashMap::new();
+    for row in rows {
+        let (key, id) = place(&row);
+        let (Some(parent), child) = restore(row)? else { continue };
+        let page = pages.entry(parent).or_default();
+        if page.items.len() < each.size as usize {
+            page.items.push((child, Cursor { key, id }));
+        } else {
+            page.has_next = true;
+        }
+    }
+    Ok(pages)
 }
 
 /// Counts the rows of a list.

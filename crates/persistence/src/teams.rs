@@ -143,15 +143,6 @@ impl Reader<'_> {
         rows.into_iter().map(restore).collect()
     }
 
-    /// The team with this name, ignoring case.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub async fn find_team_by_name(&self, name: &str) -> Result<Option<Team>> {
-        let rows = visible(self)?.filter(Column::NameKey.eq(fold(name)));
-        rows.one(&self.db).await.map_err(database_error)?.map(restore).transpose()
-    }
-
     /// A page of all teams, by name.
     ///
     /// # Errors

@@ -17,7 +17,6 @@ use uuid::Uuid;
 use super::super::known::{CUSTOMERS, View, ambiguous};
 use super::super::mapping::{CustomerRecord, Record, RowProblem};
 use super::{Decision, Kind, Refusal, Scene, differing, taken};
-use crate::customers::free_numbers;
 
 /// Stands for a number that is counted once all rows of the chunk are decided.
 const NO_NUMBER: &str = "(to be counted)";
@@ -146,7 +145,7 @@ impl Kind for Customers {
 
     async fn save(mut self, tx: &mut Tx) -> Result<()> {
         let count = u32::try_from(self.unnumbered.len()).unwrap_or(u32::MAX);
-        let numbers = if count == 0 { Vec::new() } else { free_numbers(tx, count).await? };
+        let numbers = if count == 0 { Vec::new() } else { tx.free_customer_numbers(count).await? };
         for (mut draft, number) in self.unnumbered.into_iter().zip(numbers) {
             draft.input.number = number;
             self.new.extend(draft.steps(tx)?);
