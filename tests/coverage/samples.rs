@@ -116,7 +116,7 @@ fn queries() -> Vec<Sample> {
         ),
         query(
             "Query.customers (history)",
-            "{ customers(first: 100) { totalCount nodes { history(first: 100) { nodes { type before after actor { name } } } } } }",
+            "{ customers(first: 100) { totalCount nodes { history(first: 20) { nodes { type before after actor { name } } } } } }",
             none,
         ),
         query(
@@ -157,7 +157,7 @@ fn queries() -> Vec<Sample> {
 /// What is asked for by name: things of the south, which the north must not even notice.
 fn narrow_queries() -> Vec<Sample> {
     const NODE: &str = "query($id: ID!) { node(id: $id) { id ... on Customer { name deals { nodes { name } } } \
-        ... on Deal { name customer { name } credits { amount { amount } } } ... on Activity { note } \
+        ... on Deal { dealName: name customer { name } credits { amount { amount } } } ... on Activity { note } \
         ... on Import { profile rows { nodes { reason } } } ... on User { name email } } }";
     vec![
         query("Query.node (user)", NODE, |w| async { json!({ "id": w.rep }) }.boxed()),
@@ -173,7 +173,7 @@ fn narrow_queries() -> Vec<Sample> {
         ),
         query(
             "Query.nodes",
-            "query($ids: [ID!]!) { nodes(ids: $ids) { id ... on Customer { name } ... on Deal { name } ... on Product { name } } }",
+            "query($ids: [ID!]!) { nodes(ids: $ids) { id ... on Customer { name } ... on Deal { dealName: name } ... on Product { name } } }",
             |w| {
                 async { json!({ "ids": [w.north_customer, w.south_customer, w.north_deal, w.south_deal, w.product] }) }.boxed()
             },

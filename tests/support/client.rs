@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
 use serde_json::{Value, json};
 
 /// Sends requests to the application under test, signed in or not. Cheap to clone.
@@ -100,7 +100,8 @@ impl Client {
         self.credentials(self.http.get(format!("{}{path}", self.base)))
     }
 
-    fn credentials(&self, mut request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
+    fn credentials(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
+        let mut request = request.header(ACCEPT, "application/graphql-response+json");
         if let Some(token) = &self.access_token {
             request = request.bearer_auth(token);
         }

@@ -14,7 +14,7 @@ use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::Arc;
 
 use actix_web::dev::ServerHandle;
-use evenhand_api::{Api, ApiSettings};
+use evenhand_api::{Api, ApiSettings, Limits};
 use evenhand_app::access::AccessSettings;
 use evenhand_app::invitations::NewAdministrator;
 use evenhand_app::mail::Mailer;
@@ -233,6 +233,9 @@ fn serve(app: &App) -> (SocketAddr, ServerHandle) {
     let settings = ApiSettings {
         body_bytes_max: BODY_BYTES_MAX,
         trusted_proxies: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
+        allowed_origins: vec!["https://app.example".into()],
+        introspection: true,
+        limits: Limits::default(),
         show_statements: true,
     };
     let api = Api::new(app.clone(), settings);

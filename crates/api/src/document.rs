@@ -1,38 +1,98 @@
-//! Judges a document before anything walks it: the library's own checks expand fragments without a memory,
-//! so a small document could cost seconds. Here each fragment is measured once. And its parser calls itself
-//! for every bracket, so a document of brackets alone would use up the stack and end the process.
+//! Documents: measured, validated and translated once, then kept.
+//!
+//! A document passes in this order, so that a hostile one costs nothing: its length and the nesting of its
+//! brackets, the number of its tokens, one walk over the syntax tree in which each fragment is measured once,
+//! the objects that it could answer, and only then validation. `apollo-compiler` parses and validates, as
+//! graphql-js would; what it has parsed is translated for the executor, so that both see the same document.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
-use async_graphql::ServerError;
-use async_graphql::parser::types::{ExecutableDocument, OperationType, Selection, SelectionSet};
+use apollo_compiler::ast::{self, Definition, OperationType, Selection};
+use apollo_compiler::parser::{SourceMap, SourceSpan};
+use apollo_compiler::validation::Valid;
+use apollo_compiler::{ExecutableDocument, Schema};
+use async_graphql::parser::types as executor;
+use async_graphql::{Pos, ServerError};
 
 use crate::error::edge;
+use crate::limits::{BRACKETS_DEEP_MAX, ERRORS_MAX, FRAGMENTS_DEEP_MAX, Limits};
+use crate::translate;
 
-/// Most selections in a document, with each use of a fragment counted in full.
-pub(crate) const SELECTIONS_MAX: u64 = 2_000;
-/// Deepest nesting of selections, fragments included.
-pub(crate) const DEPTH_MAX: u64 = 32;
-/// Deepest nesting of fragments in fragments.
-pub(crate) const FRAGMENTS_DEEP_MAX: u64 = 32;
-/// Deepest nesting of brackets of all kinds: enough for [`DEPTH_MAX`] selections with lists and objects inside.
-pub(crate) const BRACKETS_DEEP_MAX: usize = 64;
-/// Most root fields of a mutation.
-pub(crate) const MUTATION_FIELDS_MAX: usize = 5;
-
-/// Size of a selection set.
-#[derive(Clone, Copy, Default)]
-struct Size {
-    selections: u64,
-    depth: u64,
-    fragments_deep: u64,
+/// A document that may run: within the limits and valid.
+pub(crate) struct Document {
+    /// As written, for the cost, which depends on variables.
+    pub(crate) syntax: ast::Document,
+    /// With the types of its fields.
+    pub(crate) typed: Valid<ExecutableDocument>,
+    /// For the executor.
+    pub(crate) translated: executor::ExecutableDocument,
+    /// Length of its text, in bytes.
+    pub(crate) length: usize,
 }
 
-/// Checks the text of a document before it is parsed.
+/// The schema as the validator knows it.
+///
+/// # Panics
+/// When our own schema is not valid, which every start and every test would show.
+pub(crate) fn schema(sdl: &str) -> Arc<Valid<Schema>> {
+    match Schema::parse_and_validate(sdl, "schema.graphql") {
+        Ok(schema) => Arc::new(schema),
+        Err(broken) => panic!("the schema is not valid: {}", broken.errors),
+    }
+}
+
+/// Validates a document that is within the limits, and translates it for the executor.
 ///
 /// # Errors
-/// `QUERY_TOO_COMPLEX` when brackets nest too deep.
-pub(crate) fn check_text(text: &str) -> Result<(), ServerError> {
+/// `GRAPHQL_VALIDATION_FAILED`.
+pub(crate) fn validate(
+    syntax: ast::Document,
+    schema: &Valid<Schema>,
+    length: usize,
+) -> Result<Document, Vec<ServerError>> {
+    let typed = syntax.to_executable_validate(schema).map_err(|broken| {
+        let first = broken.errors.iter().take(ERRORS_MAX);
+        first.map(|diagnostic| invalid(&diagnostic.unstable_to_json_compat())).collect::<Vec<_>>()
+    })?;
+    let translated = translate::document(&typed, schema);
+    Ok(Document { syntax, typed, translated, length })
+}
+
+fn invalid(error: &apollo_compiler::response::GraphQLError) -> ServerError {
+    let mut shown = edge("GRAPHQL_VALIDATION_FAILED", &error.message);
+    shown.locations = error.locations.iter().map(|at| Pos { line: at.line, column: at.column }).collect();
+    shown
+}
+
+/// Parses `text` and measures it.
+///
+/// # Errors
+/// `GRAPHQL_PARSE_FAILED`, and `QUERY_TOO_COMPLEX` over a limit.
+pub(crate) fn parse(text: &str, limits: &Limits) -> Result<ast::Document, ServerError> {
+    if text.len() > limits.document_bytes {
+        return Err(over("bytes", limits.document_bytes as u64, text.len() as u64, None));
+    }
+    check_brackets(text)?;
+    let mut parser = ast::Document::parser().token_limit(limits.tokens);
+    let parsed = parser.parse_ast(text, "document");
+    let syntax = parsed.map_err(|broken| {
+        if parser.tokens_reached() >= limits.tokens {
+            return over("tokens", limits.tokens as u64, parser.tokens_reached() as u64, None);
+        }
+        let first = broken.errors.iter().next().map(|diagnostic| diagnostic.to_json());
+        let message = first.as_ref().map_or("The document cannot be parsed.", |error| error.message.as_str());
+        let mut shown = edge("GRAPHQL_PARSE_FAILED", message);
+        let places = first.iter().flat_map(|error| &error.locations);
+        shown.locations = places.map(|at| Pos { line: at.line, column: at.column }).collect();
+        shown
+    })?;
+    measure(&syntax, limits)?;
+    Ok(syntax)
+}
+
+/// Refuses brackets that nest too deep, before a parser that calls itself meets them.
+fn check_brackets(text: &str) -> Result<(), ServerError> {
     let mut deep = 0_usize;
     let mut rest = text.as_bytes();
     while let [first, tail @ ..] = rest {
@@ -50,7 +110,7 @@ pub(crate) fn check_text(text: &str) -> Result<(), ServerError> {
             _ => tail,
         };
         if deep > BRACKETS_DEEP_MAX {
-            return Err(over("levels of brackets", BRACKETS_DEEP_MAX as u64));
+            return Err(over("levels of brackets", BRACKETS_DEEP_MAX as u64, deep as u64, None));
         }
     }
     Ok(())
@@ -75,189 +135,176 @@ fn after_string(text: &[u8]) -> &[u8] {
     &[]
 }
 
-struct Measure<'a> {
-    document: &'a ExecutableDocument,
-    known: HashMap<&'a str, Size>,
-    open: HashSet<&'a str>,
+/// The refusal of a document that is over the limit `what`, with the place where it went over.
+pub(crate) fn over(what: &'static str, maximum: u64, cost: u64, place: Option<Pos>) -> ServerError {
+    let text = format!("The document has more than {maximum} {what}. Ask for less at a time.");
+    let mut error = edge("QUERY_TOO_COMPLEX", text);
+    error.locations.extend(place);
+    if let Some(extensions) = &mut error.extensions {
+        extensions.set("limit", what);
+        extensions.set("maximum", maximum);
+        extensions.set("cost", cost);
+    }
+    error
 }
 
-/// Checks a parsed document against the limits.
-///
-/// # Errors
-/// `QUERY_TOO_COMPLEX` over a limit, `GRAPHQL_VALIDATION_FAILED` for a fragment cycle or for a mutation that
-/// names the same key twice, which would run it twice.
-pub(crate) fn check(document: &ExecutableDocument) -> Result<(), ServerError> {
-    let mut measure = Measure { document, known: HashMap::new(), open: HashSet::new() };
-    for name in document.fragments.keys() {
-        measure.fragment(name)?;
+/// Size of a selection set with its fragments expanded.
+#[derive(Clone, Copy, Default)]
+struct Size {
+    selections: u64,
+    depth: u64,
+    aliases: u64,
+    directives: u64,
+    fragments_deep: u64,
+}
+
+struct Measure<'a> {
+    fragments: HashMap<&'a str, &'a ast::FragmentDefinition>,
+    known: HashMap<&'a str, Size>,
+    open: HashSet<&'a str>,
+    sources: &'a SourceMap,
+    limits: &'a Limits,
+}
+
+/// The fragments of a document by name.
+pub(crate) fn fragments(document: &ast::Document) -> HashMap<&str, &ast::FragmentDefinition> {
+    let fragments = document.definitions.iter().filter_map(Definition::as_fragment_definition);
+    fragments.map(|fragment| (fragment.name.as_str(), &**fragment)).collect()
+}
+
+/// Where something stands in the document.
+pub(crate) fn place(sources: &SourceMap, span: Option<SourceSpan>) -> Option<Pos> {
+    let at = span?.line_column(sources)?;
+    Some(Pos { line: at.line, column: at.column })
+}
+
+/// Measures all operations and fragments, used or not, against the limits.
+fn measure(document: &ast::Document, limits: &Limits) -> Result<(), ServerError> {
+    let fragments = fragments(document);
+    let names: Vec<&str> = fragments.keys().copied().collect();
+    let (known, open) = (HashMap::new(), HashSet::new());
+    let mut measure = Measure { fragments, known, open, sources: &document.sources, limits };
+    for name in names {
+        measure.fragment(name, None)?;
     }
-    for (_, operation) in document.operations.iter() {
-        let set = &operation.node.selection_set.node;
-        limit(measure.set(set)?)?;
-        if operation.node.ty == OperationType::Mutation {
-            check_mutation(document, set)?;
-        }
+    for operation in document.definitions.iter().filter_map(Definition::as_operation_definition) {
+        measure.set(&operation.selection_set)?;
+        measure.root(operation)?;
     }
     Ok(())
 }
 
 impl<'a> Measure<'a> {
-    fn set(&mut self, set: &'a SelectionSet) -> Result<Size, ServerError> {
+    fn set(&mut self, set: &'a [Selection]) -> Result<Size, ServerError> {
         let mut sum = Size::default();
-        for selection in &set.items {
-            let inner = match &selection.node {
+        for selection in set {
+            let (inner, directives, span) = match selection {
                 Selection::Field(field) => {
-                    let inner = self.set(&field.node.selection_set.node)?;
-                    Size { selections: inner.selections.saturating_add(1), depth: inner.depth + 1, ..inner }
+                    let inner = self.set(&field.selection_set)?;
+                    let aliases = inner.aliases.saturating_add(field.alias.is_some().into());
+                    let selections = inner.selections.saturating_add(1);
+                    let inner = Size { selections, aliases, depth: inner.depth + 1, ..inner };
+                    (inner, field.directives.len(), field.location())
                 }
-                Selection::InlineFragment(fragment) => self.set(&fragment.node.selection_set.node)?,
+                Selection::InlineFragment(fragment) => {
+                    (self.set(&fragment.selection_set)?, fragment.directives.len(), fragment.location())
+                }
                 Selection::FragmentSpread(spread) => {
-                    self.fragment(spread.node.fragment_name.node.as_str())?
+                    let inner = self.fragment(&spread.fragment_name, spread.location())?;
+                    (inner, spread.directives.len(), spread.location())
                 }
             };
             sum.selections = sum.selections.saturating_add(inner.selections);
+            sum.aliases = sum.aliases.saturating_add(inner.aliases);
+            sum.directives =
+                sum.directives.saturating_add(inner.directives).saturating_add(directives as u64);
             sum.depth = sum.depth.max(inner.depth);
             sum.fragments_deep = sum.fragments_deep.max(inner.fragments_deep);
-            limit(sum)?;
+            self.limit(sum, span)?;
         }
         Ok(sum)
     }
 
-    fn fragment(&mut self, name: &str) -> Result<Size, ServerError> {
+    fn fragment(&mut self, name: &str, span: Option<SourceSpan>) -> Result<Size, ServerError> {
         // An unknown fragment is for the validation to report.
-        let Some((name, fragment)) = self.document.fragments.get_key_value(name) else {
+        let Some((&name, &fragment)) = self.fragments.get_key_value(name) else {
             return Ok(Size::default());
         };
-        if let Some(size) = self.known.get(name.as_str()) {
+        if let Some(size) = self.known.get(name) {
             return Ok(*size);
         }
         if !self.open.insert(name) {
             return Err(edge("GRAPHQL_VALIDATION_FAILED", format!("Fragment \"{name}\" uses itself.")));
         }
         // Before going in, lest a chain of fragments use up the stack.
-        limit(Size { fragments_deep: self.open.len() as u64, ..Size::default() })?;
-        let mut size = self.set(&fragment.node.selection_set.node)?;
+        self.limit(Size { fragments_deep: self.open.len() as u64, ..Size::default() }, span)?;
+        let mut size = self.set(&fragment.selection_set)?;
         size.fragments_deep += 1;
-        limit(size)?;
-        self.open.remove(name.as_str());
+        self.limit(size, span)?;
+        self.open.remove(name);
         self.known.insert(name, size);
         Ok(size)
     }
-}
 
-fn over(what: &str, max: u64) -> ServerError {
-    edge("QUERY_TOO_COMPLEX", format!("The document has more than {max} {what}. Ask for less at a time."))
-}
+    fn limit(&self, size: Size, span: Option<SourceSpan>) -> Result<(), ServerError> {
+        let limits = self.limits;
+        for (what, value, maximum) in [
+            ("selections", size.selections, limits.selections),
+            ("levels", size.depth, limits.depth),
+            ("aliases", size.aliases, limits.aliases),
+            ("directives", size.directives, limits.directives),
+            ("fragments inside each other", size.fragments_deep, FRAGMENTS_DEEP_MAX),
+        ] {
+            if value > maximum {
+                return Err(over(what, maximum, value, place(self.sources, span)));
+            }
+        }
+        Ok(())
+    }
 
-fn limit(size: Size) -> Result<(), ServerError> {
-    if size.selections > SELECTIONS_MAX {
-        return Err(over("selections", SELECTIONS_MAX));
-    }
-    if size.depth > DEPTH_MAX {
-        return Err(over("levels", DEPTH_MAX));
-    }
-    if size.fragments_deep > FRAGMENTS_DEEP_MAX {
-        return Err(over("fragments inside each other", FRAGMENTS_DEEP_MAX));
-    }
-    Ok(())
-}
-
-fn check_mutation(document: &ExecutableDocument, set: &SelectionSet) -> Result<(), ServerError> {
-    let mut keys = HashSet::new();
-    let mut open = vec![set];
-    while let Some(set) = open.pop() {
-        for selection in &set.items {
-            match &selection.node {
-                Selection::Field(field) => {
-                    let key = field.node.response_key().node.as_str();
-                    if !keys.insert(key) {
-                        let message =
-                            format!("The mutation names \"{key}\" twice; give one of them an alias.");
-                        return Err(edge("GRAPHQL_VALIDATION_FAILED", message));
+    /// Counts the root fields. A mutation that names a key twice is refused: the executor would run it twice.
+    fn root(&self, operation: &'a ast::OperationDefinition) -> Result<(), ServerError> {
+        let mutation = operation.operation_type == OperationType::Mutation;
+        let (what, maximum) = if mutation {
+            ("root fields in a mutation", self.limits.mutation_fields)
+        } else {
+            ("root fields", self.limits.root_fields)
+        };
+        let mut keys = HashSet::new();
+        let mut open = vec![operation.selection_set.as_slice()];
+        while let Some(set) = open.pop() {
+            for selection in set {
+                match selection {
+                    Selection::Field(field) => {
+                        let key = field.alias.as_ref().unwrap_or(&field.name);
+                        let at = place(self.sources, field.location());
+                        if !keys.insert(key) && mutation {
+                            let text =
+                                format!("The mutation names \"{key}\" twice; give one of them an alias.");
+                            let mut error = edge("GRAPHQL_VALIDATION_FAILED", text);
+                            error.locations.extend(at);
+                            return Err(error);
+                        }
+                        if keys.len() as u64 > maximum {
+                            return Err(over(what, maximum, keys.len() as u64, at));
+                        }
                     }
-                    if keys.len() > MUTATION_FIELDS_MAX {
-                        let message = format!("At most {MUTATION_FIELDS_MAX} mutations in one request.");
-                        return Err(edge("QUERY_TOO_COMPLEX", message));
-                    }
-                }
-                Selection::InlineFragment(fragment) => open.push(&fragment.node.selection_set.node),
-                Selection::FragmentSpread(spread) => {
-                    // Cycles were refused before, so this ends; repeated keys end it early.
-                    if let Some(fragment) = document.fragments.get(&spread.node.fragment_name.node) {
-                        open.push(&fragment.node.selection_set.node);
+                    Selection::InlineFragment(fragment) => open.push(&fragment.selection_set),
+                    // The expanded size was measured before, so this ends.
+                    Selection::FragmentSpread(spread) => {
+                        open.extend(
+                            self.fragments
+                                .get(spread.fragment_name.as_str())
+                                .map(|it| it.selection_set.as_slice()),
+                        );
                     }
                 }
             }
         }
+        Ok(())
     }
-    Ok(())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn judge(text: &str) -> Option<String> {
-        let document = async_graphql::parser::parse_query(text).expect("a document");
-        let code = check(&document).err()?.extensions?.get("code")?.clone().into_json().ok()?;
-        code.as_str().map(str::to_owned)
-    }
-
-    #[test]
-    fn fragments_that_multiply_are_refused_at_once() {
-        for (fan_out, depth) in [(2, 30), (10, 9)] {
-            let mut text = String::from("{viewer{...F0}}");
-            for level in 0..depth {
-                let spreads = format!("...F{} ", level + 1).repeat(fan_out);
-                text += &format!(" fragment F{level} on Viewer{{{spreads}}}");
-            }
-            text += &format!(" fragment F{depth} on Viewer{{role}}");
-            assert_eq!(judge(&text).as_deref(), Some("QUERY_TOO_COMPLEX"), "{fan_out}^{depth}");
-        }
-        let cycle = "{viewer{...A}} fragment A on Viewer{...B} fragment B on Viewer{...A}";
-        assert_eq!(judge(cycle).as_deref(), Some("GRAPHQL_VALIDATION_FAILED"));
-    }
-
-    #[test]
-    fn brackets_are_counted_where_they_are_brackets() {
-        let judge = |text: &str| check_text(text).is_err();
-        let deep = "[".repeat(BRACKETS_DEEP_MAX + 1);
-        assert!(judge(&deep) && judge(&format!("{{a(b:{deep}")));
-        assert!(!judge(&deep[1..]) && !judge(&"[]".repeat(10_000)));
-        for harmless in [
-            format!("# {deep}\n{{a}}"),
-            format!("{{a(b:\"{deep}\")}}"),
-            format!("{{a(b:\"\\\"{deep}\")}}"),
-            format!("{{a(b:\"\"\"\" \\\"\"\" {deep}\n\"\"\")}}"),
-        ] {
-            assert!(!judge(&harmless), "{harmless}");
-        }
-        for hidden in [
-            format!("\"\n{deep}"),
-            format!("#\r{deep}"),
-            format!("\"\"\"\"\"\"{deep}"),
-            format!("\"\\\"\"{deep}"),
-        ] {
-            assert!(judge(&hidden), "{hidden}");
-        }
-    }
-
-    #[test]
-    fn a_chain_of_fragments_is_bounded() {
-        let chain = |length: u64| {
-            let links = (0..length).map(|link| format!("fragment F{link} on Viewer{{...F{}}}", link + 1));
-            let last = format!("fragment F{length} on Viewer{{role}}");
-            judge(&format!("{{viewer{{...F0}}}} {} {last}", links.collect::<String>()))
-        };
-        assert_eq!(chain(FRAGMENTS_DEEP_MAX - 1), None);
-        assert_eq!(chain(FRAGMENTS_DEEP_MAX).as_deref(), Some("QUERY_TOO_COMPLEX"));
-        assert_eq!(chain(2_000).as_deref(), Some("QUERY_TOO_COMPLEX"));
-    }
-
-    #[test]
-    fn a_mutation_names_each_key_once() {
-        assert_eq!(judge("mutation{a:signOut(input:{}){signedOut} b:signOut(input:{}){signedOut}}"), None);
-        let twice = "mutation{signOut(input:{}){signedOut} ...on Mutation{signOut(input:{}){signedOut}}}";
-        assert_eq!(judge(twice).as_deref(), Some("GRAPHQL_VALIDATION_FAILED"));
-    }
-}
+#[path = "document_tests.rs"]
+mod tests;

@@ -8,8 +8,6 @@ use evenhand_domain::error::{Code, Error, Problem};
 
 use crate::wire::Wire;
 
-/// Most errors in one answer.
-pub(crate) const ERRORS_MAX: usize = 20;
 /// Longest message of an error, in characters.
 const MESSAGE_CHARS_MAX: usize = 1_000;
 

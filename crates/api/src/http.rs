@@ -1,53 +1,49 @@
-//! The transport: a GraphQL request in a POST body, one answer back, or a stream of answers over SSE.
+//! GraphQL over HTTP: a request in a POST body or in the query of a GET, one answer back.
 
+use std::io::Read;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
-use std::time::Duration;
 
-use actix_web::http::ConnectionType;
-use actix_web::http::header::{self, HeaderValue};
-use actix_web::web::{self, Bytes, Data, Payload};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::{ConnectionType, Method, StatusCode};
+use actix_web::middleware::{Compress, DefaultHeaders};
+use actix_web::web::{self, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
-use async_graphql::{Response, ServerError, Variables};
+use apollo_compiler::ast::OperationType;
 use evenhand_app::{App, count_statements};
-use evenhand_domain::access::Actor;
 use evenhand_domain::error::Error;
 use evenhand_domain::id::EventId;
 use futures_util::{FutureExt, StreamExt};
-use serde::Deserialize;
-use tokio::sync::watch;
+use serde_json::Value;
+use tracing::Instrument;
 
-use crate::context::Request;
-use crate::document;
-use crate::error::{self, ERRORS_MAX};
-use crate::schema::Schema;
+use crate::execute::{Answer, Caller, Edge, Incoming, Judged, Refusal};
+use crate::limits::{Limits, REQUEST_TIMEOUT};
+use crate::negotiation::{Media, media};
+use crate::{explorer, sse, websocket};
 
-/// Longest run of one request.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-/// Deepest nesting of variables, in brackets; serde_json itself stops at 128.
-const DOCUMENT_BYTES_MAX: usize = 64 * 1024;
-/// How often a quiet stream says that it lives, so that proxies keep it open.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How long caches may keep the published keys, in seconds.
 const JWKS_MAX_AGE: &str = "public, max-age=300";
+/// How long a browser may keep what it was told about other origins, in seconds.
+const PREFLIGHT_MAX_AGE: &str = "3600";
+/// What a refused client waits, in seconds, at least and at most: spread, so that not all come back at once.
+const RETRY_S: (u32, u32) = (1, 5);
 
 /// What the transport is told by the configuration.
 #[derive(Clone, Debug)]
 pub struct ApiSettings {
-    /// Longest request body, in bytes.
+    /// Longest request body, in bytes, after it is inflated.
     pub body_bytes_max: usize,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpAddr>,
+    /// Origins of web pages that may call the API, such as `https://app.example.com`.
+    pub allowed_origins: Vec<String>,
+    /// Whether signed-in clients may ask for the schema.
+    pub introspection: bool,
+    /// Limits of documents, connections and load.
+    pub limits: Limits,
     /// Adds the number of SQL statements to each answer, for tests.
     pub show_statements: bool,
-}
-
-/// What a worker thread shares.
-pub(crate) struct Edge {
-    pub(crate) app: App,
-    pub(crate) schema: Schema,
-    pub(crate) settings: ApiSettings,
-    pub(crate) stage: watch::Sender<Stage>,
 }
 
 /// How near its end the server is.
@@ -61,24 +57,34 @@ pub enum Stage {
     Ending,
 }
 
-/// The body of a request.
-#[derive(Deserialize)]
-struct Body {
-    query: String,
-    #[serde(default)]
-    variables: Option<serde_json::Value>,
-    #[serde(default, rename = "operationName")]
-    operation_name: Option<String>,
-}
-
 /// Routes of the API.
 pub(crate) fn routes(config: &mut web::ServiceConfig) {
-    config
-        .route("/graphql", web::post().to(graphql))
-        .route("/graphql/stream", web::post().to(graphql_stream))
-        .route("/live", web::get().to(live))
-        .route("/ready", web::get().to(ready))
-        .route("/.well-known/jwks.json", web::get().to(jwks));
+    let headers = DefaultHeaders::new()
+        .add((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .add((header::X_FRAME_OPTIONS, "DENY"))
+        .add((header::REFERRER_POLICY, "no-referrer"))
+        .add((header::CONTENT_SECURITY_POLICY, explorer::CONTENT_SECURITY_POLICY));
+    let any = |resource: &str, handler| {
+        web::resource(resource).route(handler).default_service(web::to(not_allowed))
+    };
+    config.service(
+        web::scope("")
+            .wrap(Compress::default())
+            .wrap(headers)
+            .service(web::resource("/graphql").default_service(web::to(graphql)))
+            .service(web::resource("/graphql/stream").default_service(web::to(sse::stream)))
+            .service(any("/graphql/ws", web::get().to(websocket::connect)))
+            .service(any("/schema.graphql", web::get().to(sdl)))
+            .service(any("/", web::get().to(explorer::page)))
+            .service(any("/explorer/{file}", web::get().to(explorer::file)))
+            .service(any("/live", web::get().to(live)))
+            .service(any("/ready", web::get().to(ready)))
+            .service(any("/.well-known/jwks.json", web::get().to(jwks))),
+    );
+}
+
+async fn not_allowed() -> HttpResponse {
+    HttpResponse::MethodNotAllowed().insert_header((header::ALLOW, "GET")).finish()
 }
 
 async fn live() -> HttpResponse {
@@ -112,172 +118,196 @@ async fn jwks(edge: Data<Edge>) -> HttpResponse {
     }
 }
 
+async fn sdl(edge: Data<Edge>) -> HttpResponse {
+    HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(edge.sdl.clone())
+}
+
 async fn graphql(http: HttpRequest, payload: Payload, edge: Data<Edge>) -> HttpResponse {
-    let request_id = request_id(&http, &edge.app);
+    let caller_id = request_id(&http, &edge.app);
+    let trace = trace_id(&http);
+    let span = tracing::info_span!("request", request_id = caller_id, trace_id = trace);
     let work = async {
-        let (request, actor) = match prepare(&http, payload, &edge, &request_id).await {
-            Ok(prepared) => prepared,
-            Err(refused) => return refused,
+        if *http.method() == Method::OPTIONS {
+            return preflight(&http);
+        }
+        if *http.method() == Method::GET && explorer::is_wanted(&http) {
+            return explorer::page().await;
+        }
+        let Some(media) = media(&http) else {
+            return plain(406, "The API answers application/graphql-response+json and application/json.");
         };
-        let context =
-            Request::new(edge.app.clone(), actor, request_id.clone(), address(&http, &edge.settings));
-        let response = edge.schema.execute(request.data(context)).await;
-        answer(&http, 200, present(response, &request_id))
+        match handle(&http, payload, &edge, &caller_id).await {
+            Ok(answer) => respond(&http, media, &answer, None),
+            Err(refusal) => refuse(&http, media, refusal),
+        }
     };
-    let guarded =
-        AssertUnwindSafe(tokio::time::timeout(REQUEST_TIMEOUT, count_statements(work))).catch_unwind();
-    let mut response = match guarded.await {
+    let mut response = guarded(work.instrument(span), &http, &edge, &caller_id).await;
+    finish(&http, &edge, &caller_id, &mut response);
+    response
+}
+
+/// Runs the work of a request, for so long and no longer; a panic ends this request only.
+async fn guarded(
+    work: impl Future<Output = HttpResponse>,
+    http: &HttpRequest,
+    edge: &Edge,
+    request_id: &str,
+) -> HttpResponse {
+    let media = media(http).unwrap_or(Media::Json);
+    let work = tokio::time::timeout(REQUEST_TIMEOUT, count_statements(work));
+    match AssertUnwindSafe(work).catch_unwind().await {
         Ok(Ok((mut response, statements))) => {
             if edge.settings.show_statements {
-                response
-                    .headers_mut()
-                    .insert(header::HeaderName::from_static("x-statements"), HeaderValue::from(statements));
+                let name = HeaderName::from_static("x-statements");
+                response.headers_mut().insert(name, HeaderValue::from(statements));
             }
             response
         }
         Ok(Err(_)) => refuse(
-            &http,
-            503,
-            error::edge("UNAVAILABLE", "The request took too long. Ask for less at a time."),
+            http,
+            media,
+            Refusal::busy("The request took too long. Ask for less at a time.", RETRY_S.1),
         ),
         Err(_) => {
-            tracing::error!(%request_id, "a resolver panicked");
+            tracing::error!(request_id, "a resolver panicked");
             let message =
                 format!("Something went wrong on our side. Quote request {request_id} when you report it.");
-            refuse(&http, 500, error::edge("INTERNAL_SERVER_ERROR", message))
+            let errors = vec![crate::error::edge("INTERNAL_SERVER_ERROR", message)];
+            refuse(http, media, Refusal { status: 500, transport: true, errors, retry_after_s: None })
         }
-    };
-    if let Ok(value) = HeaderValue::from_str(&request_id) {
-        response.headers_mut().insert(header::HeaderName::from_static("x-request-id"), value);
     }
-    if *edge.stage.borrow() > Stage::Serving {
-        response.head_mut().set_connection_type(ConnectionType::Close);
-    }
-    response
 }
 
-/// GraphQL over server-sent events, distinct connections mode: one stream for one operation.
-async fn graphql_stream(http: HttpRequest, payload: Payload, edge: Data<Edge>) -> HttpResponse {
-    let request_id = request_id(&http, &edge.app);
-    let (request, actor) = match prepare(&http, payload, &edge, &request_id).await {
-        Ok(prepared) => prepared,
-        Err(refused) => return refused,
-    };
-    let context = Request::new(edge.app.clone(), actor, request_id.clone(), address(&http, &edge.settings));
-    let answers = edge.schema.execute_stream(request.data(context)).map(move |response| {
-        let json = serde_json::to_string(&present(response, &request_id)).unwrap_or_default();
-        Bytes::from(format!("event: next\ndata: {json}\n\n"))
-    });
-    let complete = futures_util::stream::once(async { Bytes::from_static(b"event: complete\ndata:\n\n") });
-    let beats = tokio::time::interval(KEEP_ALIVE);
-    let events = futures_util::stream::unfold(
-        (Box::pin(answers.chain(complete)), beats),
-        |(mut answers, mut beats)| async move {
-            tokio::select! {
-                answer = answers.next() => answer.map(|answer| (Ok::<_, actix_web::Error>(answer), (answers, beats))),
-                _ = beats.tick() => Some((Ok(Bytes::from_static(b":\n\n")), (answers, beats))),
-            }
-        },
-    );
-    let mut stage = edge.stage.subscribe();
-    let ending = async move {
-        // An error means that the server is gone, which is the same.
-        let _ = stage.wait_for(|stage| *stage == Stage::Ending).await;
-    };
-    HttpResponse::Ok()
-        .content_type("text/event-stream")
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .streaming(events.take_until(Box::pin(ending)))
-}
-
-/// Reads, parses and judges a request. The same for all transports.
-async fn prepare(
+async fn handle(
     http: &HttpRequest,
     payload: Payload,
     edge: &Edge,
     request_id: &str,
-) -> Result<(async_graphql::Request, Actor), HttpResponse> {
-    // Only JSON: a browser sends other types across origins without asking first.
-    let media_type =
-        http.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if media_type.split(';').next().map(str::trim) != Some("application/json") {
-        return Err(refuse(http, 415, error::edge("BAD_REQUEST", "Send the request as application/json.")));
+) -> Result<Answer, Refusal> {
+    let incoming = incoming(http, payload, edge).await?;
+    let caller = caller(http, edge, request_id.to_owned()).await;
+    let judged = edge.judge(incoming, &caller)?;
+    if *http.method() == Method::GET && judged.kind != OperationType::Query {
+        return Err(Refusal::transport(405, "GET runs queries only; send this by POST."));
     }
-    let body = read(payload, edge.settings.body_bytes_max).await.map_err(|too_large| {
-        let max = edge.settings.body_bytes_max;
-        let (status, message) = if too_large {
-            (413, format!("The request is longer than {max} bytes."))
-        } else {
-            (400, "The request broke off.".to_owned())
-        };
-        refuse(http, status, error::edge("BAD_REQUEST", message))
-    })?;
-    let bad = |message: String| refuse(http, 400, error::edge("BAD_REQUEST", message));
-    let body: Body = serde_json::from_slice(&body)
-        .map_err(|cause| bad(format!("The body must be a JSON object with a query: {cause}.")))?;
-    if body.query.len() > DOCUMENT_BYTES_MAX {
-        return Err(bad(format!(
-            "The query is longer than {DOCUMENT_BYTES_MAX} bytes; use variables for data."
-        )));
+    if judged.kind == OperationType::Subscription {
+        let message = "Subscriptions run over /graphql/ws or /graphql/stream.";
+        return Err(Refusal::transport(400, message));
     }
-    let variables = match body.variables {
-        None | Some(serde_json::Value::Null) => Variables::default(),
-        Some(object @ serde_json::Value::Object(_)) => Variables::from_json(object),
-        Some(_) => return Err(bad("variables must be an object.".into())),
-    };
-    document::check_text(&body.query).map_err(|cause| refuse(http, 400, cause))?;
-    let document = async_graphql::parser::parse_query(&body.query).map_err(|cause| {
-        let mut cause = ServerError::from(cause);
-        let mut extensions = async_graphql::ErrorExtensionValues::default();
-        extensions.set("code", "GRAPHQL_PARSE_FAILED");
-        cause.extensions = Some(extensions);
-        refuse(http, 400, cause)
-    })?;
-    document::check(&document).map_err(|cause| refuse(http, 400, cause))?;
-    let actor = authenticate(http, &edge.app, request_id).await.map_err(|status| {
-        refuse(
-            http,
-            status,
-            error::edge("UNAVAILABLE", "The service cannot answer right now. Try again shortly."),
-        )
-    })?;
-    let mut request = async_graphql::Request::new(body.query).variables(variables);
-    request.operation_name = body.operation_name;
-    request.set_parsed_query(document);
-    Ok((request, actor))
+    run(edge, judged, &caller).await
 }
 
-/// Reads a body of at most `max` bytes; `Err(true)` when it is longer.
-async fn read(mut payload: Payload, max: usize) -> Result<Vec<u8>, bool> {
+/// Runs a query or mutation when its turn has come.
+pub(crate) async fn run(edge: &Edge, judged: Judged, caller: &Caller) -> Result<Answer, Refusal> {
+    let organization = caller.identity.as_ref().map(|identity| identity.organization);
+    let Some(_permit) = edge.admission.enter(organization).await else {
+        return Err(Refusal::busy(
+            "Too many requests are being answered. Try again shortly.",
+            retry_after(edge),
+        ));
+    };
+    let actor = edge.actor(caller).await?;
+    Ok(edge.run(judged, actor, caller).await)
+}
+
+/// Seconds to wait, spread so that not all come back at once.
+fn retry_after(edge: &Edge) -> u32 {
+    let spread = edge.app.now().micros().unsigned_abs() % u64::from(RETRY_S.1 - RETRY_S.0 + 1);
+    RETRY_S.0 + u32::try_from(spread).unwrap_or_default()
+}
+
+/// Reads the parameters of a request, from the body of a POST or the query of a GET.
+pub(crate) async fn incoming(http: &HttpRequest, payload: Payload, edge: &Edge) -> Result<Incoming, Refusal> {
+    match *http.method() {
+        Method::POST => {
+            // Only JSON: a browser sends other types across origins without asking first.
+            if !is_json(http) {
+                return Err(Refusal::transport(415, "Send the request as application/json."));
+            }
+            let body = read(http, payload, edge.settings.body_bytes_max).await?;
+            let parameters = serde_json::from_slice(&body).map_err(|cause| {
+                Refusal::transport(400, format!("The body must be a JSON object with a query: {cause}."))
+            })?;
+            Incoming::read(parameters)
+        }
+        Method::GET => {
+            let query = web::Query::<Vec<(String, String)>>::from_query(http.query_string())
+                .map_err(|_| Refusal::transport(400, "The query of the address is not well formed."))?;
+            let mut parameters = serde_json::Map::new();
+            for (name, text) in query.into_inner() {
+                let value = if matches!(name.as_str(), "variables" | "extensions") {
+                    serde_json::from_str(&text)
+                        .map_err(|cause| Refusal::transport(400, format!("{name} is not JSON: {cause}.")))?
+                } else {
+                    Value::String(text)
+                };
+                if parameters.insert(name.clone(), value).is_some() {
+                    return Err(Refusal::transport(400, format!("{name} is given twice.")));
+                }
+            }
+            Incoming::read(Value::Object(parameters))
+        }
+        _ => Err(Refusal::transport(405, "Send requests by POST, or queries by GET.")),
+    }
+}
+
+fn is_json(http: &HttpRequest) -> bool {
+    let text = header_text(http, header::CONTENT_TYPE);
+    let mut parts = text.split(';').map(str::trim);
+    let json = parts.next().is_some_and(|media| media.eq_ignore_ascii_case("application/json"));
+    let charset =
+        parts.find_map(|part| part.to_ascii_lowercase().strip_prefix("charset=").map(str::to_owned));
+    json && charset.is_none_or(|charset| matches!(charset.trim_matches('"'), "utf-8" | "utf8"))
+}
+
+/// Reads a body of at most `max` bytes, also after it is inflated.
+async fn read(http: &HttpRequest, mut payload: Payload, max: usize) -> Result<Vec<u8>, Refusal> {
+    let too_long = || Refusal::transport(413, format!("The request is longer than {max} bytes."));
     let mut body = Vec::new();
     while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|_| false)?;
+        let chunk = chunk.map_err(|_| Refusal::transport(400, "The request broke off."))?;
         if body.len() + chunk.len() > max {
-            return Err(true);
+            return Err(too_long());
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(body)
+    let mut inflated = Vec::new();
+    let limit = max as u64 + 1;
+    let outcome = match header_text(http, header::CONTENT_ENCODING).to_ascii_lowercase().as_str() {
+        "" | "identity" => return Ok(body),
+        "gzip" => flate2::read::GzDecoder::new(body.as_slice()).take(limit).read_to_end(&mut inflated),
+        "deflate" => flate2::read::ZlibDecoder::new(body.as_slice()).take(limit).read_to_end(&mut inflated),
+        "br" => brotli::Decompressor::new(body.as_slice(), 4_096).take(limit).read_to_end(&mut inflated),
+        _ => return Err(Refusal::transport(415, "Send the body as it is, or as gzip, deflate or br.")),
+    };
+    outcome.map_err(|_| Refusal::transport(400, "The body cannot be inflated."))?;
+    if inflated.len() > max { Err(too_long()) } else { Ok(inflated) }
 }
 
-/// The caller. A token that does not hold makes them anonymous, so that a client with an expired token can
-/// still refresh it; every other field tells them to sign in.
-async fn authenticate(http: &HttpRequest, app: &App, request_id: &str) -> Result<Actor, u16> {
-    let header = http.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let Some(token) = header.and_then(|value| value.strip_prefix("Bearer ")) else {
-        return Ok(Actor::Anonymous);
-    };
-    match app.authenticate(token.trim()).await {
-        Ok(actor) => Ok(actor),
+/// Who sends a request, as their token says.
+pub(crate) async fn caller(http: &HttpRequest, edge: &Edge, request_id: String) -> Caller {
+    let token = header_text(http, header::AUTHORIZATION);
+    let token = token.strip_prefix("Bearer ").map(str::trim);
+    let address = address(http, &edge.settings);
+    let mut caller = Caller { identity: None, request_id, address };
+    if let Some(token) = token {
+        identify(edge, &mut caller, token).await;
+    }
+    caller
+}
+
+/// Notes whom a token names; one that does not hold names nobody. Answers whether it holds.
+pub(crate) async fn identify(edge: &Edge, caller: &mut Caller, token: &str) -> bool {
+    match edge.app.identify(token).await {
+        Ok(identity) => caller.identity = Some(identity),
         Err(Error::Unauthenticated(reason)) => {
-            tracing::info!(request_id, reason, "a token was refused");
-            Ok(Actor::Anonymous)
+            tracing::info!(request_id = caller.request_id, reason, "a token was refused");
         }
         Err(error) => {
-            tracing::warn!(request_id, %error, "a token could not be checked");
-            Err(503)
+            tracing::warn!(request_id = caller.request_id, %error, "a token could not be checked");
         }
     }
+    caller.identity.is_some()
 }
 
 /// Where the request comes from; a proxy is believed only when it is listed.
@@ -294,7 +324,7 @@ fn address(http: &HttpRequest, settings: &ApiSettings) -> Option<IpAddr> {
 }
 
 /// The id of the request: the client's own where it is harmless, else a new one.
-fn request_id(http: &HttpRequest, app: &App) -> String {
+pub(crate) fn request_id(http: &HttpRequest, app: &App) -> String {
     let harmless = |id: &&str| {
         (8..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     };
@@ -302,32 +332,106 @@ fn request_id(http: &HttpRequest, app: &App) -> String {
     given.map_or_else(|| app.new_id::<EventId>().to_string(), str::to_owned)
 }
 
-/// Codes and masked texts for what went wrong, at most so many.
-fn present(mut response: Response, request_id: &str) -> Response {
-    response.errors.truncate(ERRORS_MAX);
-    response.errors = response.errors.into_iter().map(|cause| error::present(cause, request_id)).collect();
+/// The trace that a request belongs to (W3C Trace Context); empty where it names none.
+fn trace_id(http: &HttpRequest) -> String {
+    let given = http.headers().get("traceparent").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let parts: Vec<&str> = given.split('-').collect();
+    let hex = |text: &str, length: usize| {
+        text.len() == length && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    match parts.as_slice() {
+        ["00", trace, parent, flags]
+            if hex(trace, 32)
+                && hex(parent, 16)
+                && hex(flags, 2)
+                && trace.bytes().any(|byte| byte != b'0') =>
+        {
+            (*trace).to_owned()
+        }
+        _ => String::new(),
+    }
+}
+
+fn header_text(http: &HttpRequest, name: HeaderName) -> String {
+    http.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
+}
+
+/// The answer to a request that was refused.
+pub(crate) fn refuse(http: &HttpRequest, media: Media, refusal: Refusal) -> HttpResponse {
+    let status = if refusal.transport || media == Media::GraphqlResponse { refusal.status } else { 200 };
+    let allow = (status == 405).then_some(if *http.method() == Method::GET { "POST" } else { "GET, POST" });
+    let mut response = respond(http, media, &Answer::from(refusal), Some(status));
+    if let Some(allow) = allow {
+        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
+    }
     response
 }
 
-fn refuse(http: &HttpRequest, status: u16, cause: ServerError) -> HttpResponse {
-    let body = serde_json::json!({ "errors": [cause] });
-    builder(http, status).json(body)
+fn respond(http: &HttpRequest, media: Media, answer: &Answer, status: Option<u16>) -> HttpResponse {
+    // Clients and balancers look at the status: over quota is 429 whatever the media type.
+    let throttled = answer.retry_after_s.is_some() && status.is_none();
+    let mut builder = builder(http, if throttled { 429 } else { status.unwrap_or(200) });
+    builder.content_type(media.as_str());
+    if let Some(seconds) = answer.retry_after_s {
+        builder.insert_header((header::RETRY_AFTER, seconds));
+    }
+    builder.json(answer)
 }
 
-fn answer(http: &HttpRequest, status: u16, response: Response) -> HttpResponse {
-    builder(http, status).json(response)
+fn plain(status: u16, text: &str) -> HttpResponse {
+    HttpResponse::build(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
+        .content_type("text/plain; charset=utf-8")
+        .body(format!("{text}\n"))
 }
 
-fn builder(http: &HttpRequest, status: u16) -> HttpResponseBuilder {
-    let accept = http.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let modern = accept.contains("application/graphql-response+json");
-    let status = actix_web::http::StatusCode::from_u16(status)
-        .unwrap_or(actix_web::http::StatusCode::INTERNAL_SERVER_ERROR);
+fn builder(_http: &HttpRequest, status: u16) -> HttpResponseBuilder {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut builder = HttpResponse::build(status);
+    builder.insert_header((header::CACHE_CONTROL, "no-store"));
     builder
-        .content_type(if modern { "application/graphql-response+json" } else { "application/json" })
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .insert_header((header::VARY, "Accept"))
-        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
-    builder
+}
+
+/// What every answer carries.
+pub(crate) fn finish(http: &HttpRequest, edge: &Edge, request_id: &str, response: &mut HttpResponse) {
+    let headers = response.headers_mut();
+    headers.append(header::VARY, HeaderValue::from_static("Accept, Origin"));
+    if let Ok(value) = HeaderValue::from_str(request_id) {
+        headers.insert(HeaderName::from_static("x-request-id"), value);
+    }
+    if let Some(origin) = allowed_origin(http, edge) {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        let exposed = "X-Request-Id, Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset";
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(exposed));
+    }
+    if *edge.stage.borrow() > Stage::Serving {
+        response.head_mut().set_connection_type(ConnectionType::Close);
+    }
+}
+
+/// The origin of the web page that asks, where it is on the list.
+fn allowed_origin(http: &HttpRequest, edge: &Edge) -> Option<HeaderValue> {
+    let origin = http.headers().get(header::ORIGIN)?;
+    let text = origin.to_str().ok()?;
+    edge.settings.allowed_origins.iter().any(|allowed| allowed == text).then(|| origin.clone())
+}
+
+/// Whether a page of this origin may open a connection: its own server's, or one on the list. Programs send none.
+pub(crate) fn origin_may_connect(http: &HttpRequest, edge: &Edge) -> bool {
+    let Some(origin) = http.headers().get(header::ORIGIN) else { return true };
+    let host = header_text(http, header::HOST);
+    let own =
+        origin.to_str().ok().and_then(|origin| origin.split_once("://")).is_some_and(|(_, it)| it == host);
+    own || allowed_origin(http, edge).is_some()
+}
+
+pub(crate) fn preflight(http: &HttpRequest) -> HttpResponse {
+    builder(http, 204)
+        .insert_header((header::ALLOW, "GET, POST, OPTIONS"))
+        .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"))
+        .insert_header((
+            header::ACCESS_CONTROL_ALLOW_HEADERS,
+            "Authorization, Content-Type, Accept, Idempotency-Key, X-Request-Id, X-Client-Name, X-Client-Version, traceparent, tracestate",
+        ))
+        .insert_header((header::ACCESS_CONTROL_MAX_AGE, PREFLIGHT_MAX_AGE))
+        .finish()
 }

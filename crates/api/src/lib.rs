@@ -6,17 +6,24 @@
 
 mod access;
 mod activities;
+mod admission;
 mod changes;
+mod completion;
 mod context;
+mod cost;
 mod customers;
 mod deals;
 mod document;
 mod error;
+mod execute;
+mod explorer;
 mod filters;
 mod http;
 mod ids;
 mod imports;
+mod limits;
 mod loaders;
+mod negotiation;
 mod node;
 mod page;
 mod patch;
@@ -24,25 +31,29 @@ mod products;
 mod reconciliation;
 mod scalars;
 mod schema;
+mod sse;
 mod teams;
+mod translate;
 mod users;
+mod vigil;
+mod websocket;
 mod wire;
 
 use actix_web::web::{Data, ServiceConfig};
 use evenhand_app::App;
 
 pub use http::{ApiSettings, Stage};
+pub use limits::Limits;
 pub use schema::sdl;
 
 /// The API, to be mounted on an actix application. Build it once and clone it for each worker thread.
 #[derive(Clone)]
-pub struct Api(Data<http::Edge>);
+pub struct Api(Data<execute::Edge>);
 
 impl Api {
     /// The API of an application.
     pub fn new(app: App, settings: ApiSettings) -> Self {
-        let stage = tokio::sync::watch::Sender::new(Stage::Serving);
-        Self(Data::new(http::Edge { app, schema: schema::build(), settings, stage }))
+        Self(Data::new(execute::Edge::new(app, settings)))
     }
 
     /// Tells how near its end the server is.

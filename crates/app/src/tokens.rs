@@ -1,6 +1,7 @@
 //! Access tokens: short-lived JWTs (RFC 9068) signed with Ed25519. They carry identity only; what the person
 //! may do is read from the database at every request, so that a change of role bites at once.
 
+use std::collections::HashSet;
 use std::sync::{Arc, RwLock};
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
@@ -43,6 +44,26 @@ struct Claims {
     iat: i64,
     nbf: i64,
     exp: i64,
+}
+
+/// Whom an access token names; what they may do stands in the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The organisation.
+    pub organization: OrganizationId,
+    /// The session that the token belongs to.
+    pub session: SessionId,
+    /// The person.
+    pub user: UserId,
+    expires_s: i64,
+}
+
+impl Identity {
+    /// Whether the token is too old at `now`.
+    #[must_use]
+    pub fn expired_at(&self, now: Timestamp) -> bool {
+        now.micros().div_euclid(1_000_000) >= self.expires_s
+    }
 }
 
 /// The keys of the installation as this node knows them, and how tokens are made and checked.
@@ -146,20 +167,50 @@ impl App {
         Ok(serde_json::json!({ "keys": keys }))
     }
 
+    /// Whom an access token names. Reads nothing but the signing keys, which are cached.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] for a token that is wrong in any way.
+    pub async fn identify(&self, token: &str) -> Result<Identity> {
+        let claims = self.verify(token).await?;
+        Ok(Identity {
+            organization: OrganizationId::from_uuid(claims.org),
+            session: SessionId::from_uuid(claims.sid),
+            user: UserId::from_uuid(claims.sub),
+            expires_s: claims.exp + LEEWAY_SECONDS,
+        })
+    }
+
+    /// The person whom a token names, as the database knows them now.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] when the session has ended.
+    pub async fn principal(&self, identity: &Identity) -> Result<Actor> {
+        let principal = self
+            .store()
+            .unscoped_principal(identity.organization, identity.session, self.now())
+            .await?
+            .filter(|principal| principal.user == identity.user);
+        principal.map(Actor::User).ok_or(Error::Unauthenticated("the session has ended; sign in again"))
+    }
+
+    /// Which of these sessions are still alive.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn live_sessions(
+        &self,
+        sessions: &[(OrganizationId, SessionId)],
+    ) -> Result<HashSet<(OrganizationId, SessionId)>> {
+        self.store().unscoped_live_sessions(sessions, self.now()).await
+    }
+
     /// The actor behind an access token, as the database knows the person now.
     ///
     /// # Errors
     /// [`Error::Unauthenticated`] for a token that is wrong in any way, or whose session has ended.
     pub async fn authenticate(&self, token: &str) -> Result<Actor> {
-        let claims = self.verify(token).await?;
-        let session = SessionId::from_uuid(claims.sid);
-        let principal = self
-            .store()
-            .unscoped_principal(OrganizationId::from_uuid(claims.org), session, self.now())
-            .await?
-            .filter(|principal| principal.user.uuid() == claims.sub)
-            .ok_or(Error::Unauthenticated("the session has ended; sign in again"))?;
-        Ok(Actor::User(principal))
+        self.principal(&self.identify(token).await?).await
     }
 
     /// The same actor as the database knows the person now.

@@ -3,6 +3,8 @@
 //! Much of this happens before anybody is signed in, hence the many `unscoped_`: each looks for exactly one
 //! row by a secret, or by an e-mail address together with a password that is still to be checked.
 
+use std::collections::HashSet;
+
 use evenhand_domain::access::{Permission, Principal, Role};
 use evenhand_domain::change::Version;
 use evenhand_domain::error::{Error, Result};
@@ -26,6 +28,8 @@ use crate::users;
 
 /// Most accounts with one e-mail address that a sign-in looks at.
 const CANDIDATES_MAX: u64 = 20;
+/// Sessions that one statement looks up.
+const SESSIONS_AT_ONCE: usize = 1_000;
 
 entity!(session, "sessions", {
     #[sea_orm(primary_key, auto_increment = false)]
@@ -265,6 +269,43 @@ impl Store {
             zone: parse_time_zone(&row.time_zone)
                 .map_err(|problem| bad_row("organizations", organization, &problem.message))?,
         }))
+    }
+
+    /// Which of these sessions are alive, of people who are active. Unscoped: the open connections of a node belong
+    /// to many organisations.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn unscoped_live_sessions(
+        &self,
+        sessions: &[(OrganizationId, SessionId)],
+        now: Timestamp,
+    ) -> Result<HashSet<(OrganizationId, SessionId)>> {
+        let mut live = HashSet::new();
+        for part in sessions.chunks(SESSIONS_AT_ONCE) {
+            let rows = session::Entity::find()
+                .join(
+                    sea_orm::JoinType::InnerJoin,
+                    session::Entity::belongs_to(users::Entity)
+                        .from((session::Column::OrgId, session::Column::UserId))
+                        .to((users::Column::OrgId, users::Column::Id))
+                        .into(),
+                )
+                .filter(session::Column::Id.is_in(part.iter().map(|(_, session)| session.uuid())))
+                .filter(session::Column::EndedAt.is_null())
+                .filter(session::Column::ExpiresAt.gt(now.utc()))
+                .filter(users::Column::Status.eq(UserStatus::Active.as_str()))
+                .select_only()
+                .columns([session::Column::OrgId, session::Column::Id])
+                .into_tuple::<(Uuid, Uuid)>()
+                .all(self.backend.read())
+                .await
+                .map_err(database_error)?;
+            live.extend(rows.into_iter().map(|(organization, session)| {
+                (OrganizationId::from_uuid(organization), SessionId::from_uuid(session))
+            }));
+        }
+        Ok(live)
     }
 
     /// The accounts with an e-mail address. Unscoped: a sign-in does not know its organisation yet.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use evenhand_api::{Api, ApiSettings};
+use evenhand_api::{Api, ApiSettings, Limits};
 use evenhand_app::access::AccessSettings;
 use evenhand_app::mail::Mailer;
 use evenhand_app::passwords::Passwords;
@@ -108,6 +108,9 @@ pub fn api(app: App, settings: &Settings) -> Api {
         ApiSettings {
             body_bytes_max: settings.http.body_bytes_max,
             trusted_proxies: settings.http.trusted_proxies.clone(),
+            allowed_origins: settings.http.allowed_origins.clone(),
+            introspection: settings.http.introspection,
+            limits: Limits::default(),
             show_statements: false,
         },
     )

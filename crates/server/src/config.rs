@@ -73,6 +73,10 @@ pub struct HttpSettings {
     pub workers: usize,
     /// The peers whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpAddr>,
+    /// The origins whose web pages may call the API.
+    pub allowed_origins: Vec<String>,
+    /// Whether signed-in clients may ask for the schema.
+    pub introspection: bool,
     /// The address for people, without a slash at the end.
     pub public_url: String,
 }

@@ -1,0 +1,386 @@
+//! The one place that judges and runs a document, whatever transport it came by.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use apollo_compiler::ast::OperationType;
+use apollo_compiler::request::coerce_variable_values;
+use apollo_compiler::validation::Valid;
+use async_graphql::{Response, ServerError, Variables};
+use evenhand_app::App;
+use evenhand_app::tokens::Identity;
+use evenhand_domain::access::Actor;
+use evenhand_domain::error::Error;
+use evenhand_domain::id::OrganizationId;
+use futures_util::{Stream, StreamExt};
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+use serde::Serialize;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use crate::admission::Admission;
+use crate::completion::complete;
+use crate::context::Request;
+use crate::cost;
+use crate::document::{self, Document};
+use crate::error::{self, edge};
+use crate::http::{ApiSettings, Stage};
+use crate::limits::{CACHED_BYTES_MAX, CACHED_DOCUMENTS_MAX, ERRORS_MAX};
+use crate::schema::{self, Schema};
+use crate::vigil::Vigil;
+
+type Hash = [u8; 32];
+
+/// What a worker thread shares.
+pub(crate) struct Edge {
+    pub(crate) app: App,
+    pub(crate) settings: ApiSettings,
+    pub(crate) stage: watch::Sender<Stage>,
+    pub(crate) admission: Admission,
+    pub(crate) vigil: Arc<Vigil>,
+    pub(crate) sdl: String,
+    // One for each open stream.
+    seats: Arc<Semaphore>,
+    schema: Schema,
+    types: Arc<Valid<apollo_compiler::Schema>>,
+    // By the hash of the text, so that what one client sends can never stand for what another sends.
+    documents: Cache<Hash, Arc<Document>, ByLength>,
+    // What clients asked to keep, each organisation for itself.
+    persisted: Cache<(Option<OrganizationId>, Hash), Arc<str>, ByLength>,
+}
+
+/// Weighs what is cached by the length of its text.
+#[derive(Clone)]
+struct ByLength;
+
+impl Weighter<Hash, Arc<Document>> for ByLength {
+    fn weight(&self, _: &Hash, document: &Arc<Document>) -> u64 {
+        document.length as u64
+    }
+}
+
+impl Weighter<(Option<OrganizationId>, Hash), Arc<str>> for ByLength {
+    fn weight(&self, _: &(Option<OrganizationId>, Hash), text: &Arc<str>) -> u64 {
+        text.len() as u64
+    }
+}
+
+/// A request as it came in: shaped right, but not judged.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Incoming {
+    query: Option<String>,
+    // Of a document that was registered or kept before.
+    document_id: Option<String>,
+    operation_name: Option<String>,
+    variables: serde_json::Map<String, Value>,
+    show_cost: bool,
+}
+
+/// Who asks, as far as it is known before anything is read.
+#[derive(Clone)]
+pub(crate) struct Caller {
+    pub(crate) identity: Option<Identity>,
+    pub(crate) request_id: String,
+    pub(crate) address: Option<IpAddr>,
+}
+
+/// An operation that may run.
+pub(crate) struct Judged {
+    pub(crate) kind: OperationType,
+    pub(crate) cost: u64,
+    document: Arc<Document>,
+    operation_name: Option<String>,
+    variables: Variables,
+    show_cost: bool,
+}
+
+/// Why nothing was run.
+pub(crate) struct Refusal {
+    /// Status under `application/graphql-response+json`.
+    pub(crate) status: u16,
+    /// Whether the request was shaped wrong, before GraphQL: the status holds for all media types.
+    pub(crate) transport: bool,
+    pub(crate) errors: Vec<ServerError>,
+    pub(crate) retry_after_s: Option<u32>,
+}
+
+/// An answer in the shape of the specification.
+#[derive(Serialize)]
+pub(crate) struct Answer {
+    // First, so that nobody overlooks them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) errors: Vec<ServerError>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) data: Option<async_graphql::Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extensions: Option<Value>,
+    #[serde(skip)]
+    pub(crate) retry_after_s: Option<u32>,
+}
+
+impl Refusal {
+    /// A request that is not a GraphQL request.
+    pub(crate) fn transport(status: u16, message: impl Into<String>) -> Self {
+        Self { status, transport: true, errors: vec![edge("BAD_REQUEST", message)], retry_after_s: None }
+    }
+
+    /// The service cannot answer this now.
+    pub(crate) fn busy(message: &str, retry_after_s: u32) -> Self {
+        let mut error = edge("UNAVAILABLE", message);
+        if let Some(extensions) = &mut error.extensions {
+            extensions.set("retryAfter", retry_after_s);
+        }
+        Self { status: 503, transport: true, errors: vec![error], retry_after_s: Some(retry_after_s) }
+    }
+}
+
+impl From<Vec<ServerError>> for Refusal {
+    fn from(errors: Vec<ServerError>) -> Self {
+        Self { status: 400, transport: false, errors, retry_after_s: None }
+    }
+}
+
+impl From<ServerError> for Refusal {
+    fn from(error: ServerError) -> Self {
+        vec![error].into()
+    }
+}
+
+impl From<Refusal> for Answer {
+    fn from(refusal: Refusal) -> Self {
+        Self { errors: refusal.errors, data: None, extensions: None, retry_after_s: refusal.retry_after_s }
+    }
+}
+
+impl Incoming {
+    /// Reads the parameters of a request (GraphQL over HTTP, section 5.1). Unknown ones are ignored.
+    pub(crate) fn read(parameters: Value) -> Result<Self, Refusal> {
+        let bad = |message: &str| Refusal::transport(400, message);
+        let Value::Object(mut parameters) = parameters else {
+            return Err(bad("The request must be a JSON object with a query; batches are not taken."));
+        };
+        let mut text = |name: &str| match parameters.remove(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(bad(&format!("{name} must be a text."))),
+        };
+        let (query, operation_name) = (text("query")?, text("operationName")?);
+        let mut document_id = text("documentId")?;
+        let mut object = |name: &str| match parameters.remove(name) {
+            None | Some(Value::Null) => Ok(serde_json::Map::new()),
+            Some(Value::Object(object)) => Ok(object),
+            Some(_) => Err(bad(&format!("{name} must be an object."))),
+        };
+        let (variables, extensions) = (object("variables")?, object("extensions")?);
+        if let Some(persisted) = extensions.get("persistedQuery") {
+            let hash = persisted.get("sha256Hash").and_then(Value::as_str);
+            if persisted.get("version").and_then(Value::as_u64) != Some(1) || hash.is_none() {
+                return Err(bad("extensions.persistedQuery must have version 1 and a sha256Hash."));
+            }
+            document_id = hash.map(|hash| format!("sha256:{hash}"));
+        }
+        if query.is_none() && document_id.is_none() {
+            return Err(bad("query is missing: send the text of a GraphQL document."));
+        }
+        let show_cost = extensions.get("cost").and_then(Value::as_bool).unwrap_or_default();
+        Ok(Self { query, document_id, operation_name, variables, show_cost })
+    }
+}
+
+impl Edge {
+    pub(crate) fn new(app: App, settings: ApiSettings) -> Self {
+        let sdl = schema::sdl();
+        let (documents, bytes) = (CACHED_DOCUMENTS_MAX, CACHED_BYTES_MAX as u64);
+        Self {
+            app,
+            stage: watch::Sender::new(Stage::Serving),
+            admission: Admission::new(&settings.limits),
+            vigil: Arc::default(),
+            seats: Arc::new(Semaphore::new(settings.limits.streams)),
+            types: document::schema(&sdl),
+            sdl,
+            schema: schema::build(),
+            documents: Cache::with_weighter(documents, bytes, ByLength),
+            persisted: Cache::with_weighter(documents, bytes, ByLength),
+            settings,
+        }
+    }
+
+    /// Judges a request: nothing has run and no statement was sent when it is refused.
+    pub(crate) fn judge(&self, incoming: Incoming, caller: &Caller) -> Result<Judged, Refusal> {
+        let text = self.text(&incoming, caller)?;
+        let hash: Hash = Sha256::digest(text.as_bytes()).into();
+        let limits = &self.settings.limits;
+        let variables = Variables::from_json(Value::Object(incoming.variables.clone()));
+        let name = incoming.operation_name.as_deref();
+        let reckon = |syntax: &apollo_compiler::ast::Document| {
+            let operation = cost::operation(syntax, name)?;
+            let kind = operation.operation_type;
+            cost::of(syntax, operation, &variables, &self.types, limits.nodes).map(|cost| (kind, cost))
+        };
+        let (document, (kind, cost)) = match self.documents.get(&hash) {
+            Some(document) => {
+                let reckoned = reckon(&document.syntax)?;
+                (document, reckoned)
+            }
+            None => {
+                let syntax = document::parse(&text, limits)?;
+                let reckoned = reckon(&syntax);
+                // Without an operation to run nothing has a cost, and the validation may know why there is none.
+                let no_operation = cost::operation(&syntax, name).is_err();
+                let reckoned = if no_operation { None } else { Some(reckoned?) };
+                let document = Arc::new(document::validate(syntax, &self.types, text.len())?);
+                let reckoned = match reckoned {
+                    Some(reckoned) => reckoned,
+                    None => reckon(&document.syntax)?,
+                };
+                self.documents.insert(hash, Arc::clone(&document));
+                (document, reckoned)
+            }
+        };
+        let operation = document
+            .typed
+            .operations
+            .get(name)
+            .map_err(|_| edge("BAD_REQUEST", "There is no such operation."))?;
+        if caller.identity.is_none() || !self.settings.introspection {
+            let asks = operation
+                .root_fields(&document.typed)
+                .any(|field| matches!(field.name.as_str(), "__schema" | "__type"));
+            if asks {
+                let message =
+                    "Introspection needs you to be signed in; the schema is served at /schema.graphql.";
+                return Err(edge("FORBIDDEN", message).into());
+            }
+        }
+        let given = serde_json_bytes(incoming.variables);
+        coerce_variable_values(&self.types, operation, &given).map_err(|error| {
+            let mut shown = edge("BAD_USER_INPUT", error.message().to_string());
+            shown.locations.extend(document::place(&document.typed.sources, error.location()));
+            shown
+        })?;
+        let operation_name = operation.name.as_ref().map(ToString::to_string);
+        let show_cost = incoming.show_cost;
+        Ok(Judged { kind, cost, document, operation_name, variables, show_cost })
+    }
+
+    /// A place for an open stream; it is free again when the permit is dropped.
+    pub(crate) fn take_stream_seat(&self) -> Result<OwnedSemaphorePermit, Refusal> {
+        let seat = Arc::clone(&self.seats).try_acquire_owned();
+        seat.map_err(|_| Refusal::busy("Too many streams are open. Try again later.", 5))
+    }
+
+    /// The text of the document that a request means. A hash stands for a text only where the text that was sent
+    /// with it has this hash, in the same organisation.
+    fn text(&self, incoming: &Incoming, caller: &Caller) -> Result<Arc<str>, Refusal> {
+        let organization = caller.identity.as_ref().map(|identity| identity.organization);
+        let hash = match incoming.document_id.as_deref().and_then(|id| id.strip_prefix("sha256:")) {
+            Some(hex) => Some(parse_hash(hex).ok_or_else(|| {
+                Refusal::transport(400, "A document id is sha256: and 64 hexadecimal digits.")
+            })?),
+            None => None,
+        };
+        match (&incoming.query, hash) {
+            (Some(query), None) => Ok(query.as_str().into()),
+            (Some(query), Some(hash)) => {
+                if Hash::from(Sha256::digest(query.as_bytes())) != hash {
+                    return Err(Refusal::transport(400, "The sha256Hash is not that of the query."));
+                }
+                let text: Arc<str> = query.as_str().into();
+                if text.len() <= self.settings.limits.document_bytes {
+                    self.persisted.insert((organization, hash), Arc::clone(&text));
+                }
+                Ok(text)
+            }
+            (None, Some(hash)) => self
+                .persisted
+                .get(&(organization, hash))
+                .ok_or_else(|| edge("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound").into()),
+            (None, None) => Err(Refusal::transport(400, "query is missing.")),
+        }
+    }
+
+    /// The caller as the database knows them now. A token that does not hold makes them anonymous, so that a
+    /// client with an expired token can still refresh it; every other field tells them to sign in.
+    pub(crate) async fn actor(&self, caller: &Caller) -> Result<Actor, Refusal> {
+        let Some(identity) = &caller.identity else { return Ok(Actor::Anonymous) };
+        match self.app.principal(identity).await {
+            Ok(actor) => Ok(actor),
+            Err(Error::Unauthenticated(reason)) => {
+                tracing::info!(request_id = caller.request_id, reason, "a token was refused");
+                Ok(Actor::Anonymous)
+            }
+            Err(error) => {
+                tracing::warn!(request_id = caller.request_id, %error, "a token could not be checked");
+                Err(Refusal::busy("The service cannot answer right now. Try again shortly.", 2))
+            }
+        }
+    }
+
+    /// Runs a query or a mutation.
+    pub(crate) async fn run(&self, judged: Judged, actor: Actor, caller: &Caller) -> Answer {
+        let response = self.schema.execute(self.request(&judged, actor, caller)).await;
+        finish(&self.types, &judged, response, &caller.request_id)
+    }
+
+    /// Runs a subscription; a query or mutation answers once.
+    pub(crate) fn stream(
+        &self,
+        judged: Judged,
+        actor: Actor,
+        caller: &Caller,
+    ) -> impl Stream<Item = Answer> + 'static {
+        let request = self.request(&judged, actor, caller);
+        let (types, request_id) = (Arc::clone(&self.types), caller.request_id.clone());
+        self.schema
+            .execute_stream(request)
+            .map(move |response| finish(&types, &judged, response, &request_id))
+    }
+
+    fn request(&self, judged: &Judged, actor: Actor, caller: &Caller) -> async_graphql::Request {
+        let context = Request::new(self.app.clone(), actor, caller.request_id.clone(), caller.address);
+        let mut request = async_graphql::Request::new("").variables(judged.variables.clone()).data(context);
+        request.operation_name.clone_from(&judged.operation_name);
+        request.set_parsed_query(judged.document.translated.clone());
+        request
+    }
+}
+
+/// Gives an answer the shape, the codes and the texts that clients may rely on.
+fn finish(
+    types: &Valid<apollo_compiler::Schema>,
+    judged: &Judged,
+    response: Response,
+    request_id: &str,
+) -> Answer {
+    let name = judged.operation_name.as_deref();
+    let data = complete(&judged.document.typed, types, name, &judged.variables, response.data);
+    let mut errors = response.errors;
+    errors.truncate(ERRORS_MAX);
+    let throttled = |error: &ServerError| match error.source::<Error>() {
+        Some(Error::Throttled { retry_after_s }) => Some(*retry_after_s),
+        _ => None,
+    };
+    let retry_after_s = errors.iter().find_map(throttled);
+    let errors = errors.into_iter().map(|cause| error::present(cause, request_id)).collect();
+    let extensions = judged.show_cost.then(|| serde_json::json!({ "cost": { "requested": judged.cost } }));
+    Answer { errors, data: Some(data), extensions, retry_after_s }
+}
+
+fn parse_hash(hex: &str) -> Option<Hash> {
+    let mut hash = [0; 32];
+    if hex.len() != 64 || !hex.is_ascii() {
+        return None;
+    }
+    for (byte, digits) in hash.iter_mut().zip(hex.as_bytes().chunks(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+    }
+    Some(hash)
+}
+
+/// The variables as the validator takes them.
+fn serde_json_bytes(variables: serde_json::Map<String, Value>) -> apollo_compiler::response::JsonMap {
+    variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect()
+}

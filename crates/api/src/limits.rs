@@ -1,0 +1,77 @@
+//! What one request may ask for. Every limit is named in the refusal, so that a client knows what to ask less of.
+
+use std::time::Duration;
+
+/// Limits of documents, connections and load.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Longest document, in bytes.
+    pub document_bytes: usize,
+    /// Most tokens in a document.
+    pub tokens: usize,
+    /// Most selections after fragments are expanded.
+    pub selections: u64,
+    /// Deepest nesting of fields; the introspection query of common tools needs 15.
+    pub depth: u64,
+    /// Most aliases after fragments are expanded.
+    pub aliases: u64,
+    /// Most directives after fragments are expanded.
+    pub directives: u64,
+    /// Most root fields of a query or subscription.
+    pub root_fields: u64,
+    /// Most root fields of a mutation: each is a transaction of its own.
+    pub mutation_fields: u64,
+    /// Most objects that an answer may hold, page sizes multiplied.
+    pub nodes: u64,
+    /// Requests that run at the same time on this node.
+    pub in_flight: usize,
+    /// Of these, requests of one organisation, so that another one always finds room.
+    pub in_flight_of_one: usize,
+    /// Requests that wait for their turn; more are refused at once.
+    pub queue: usize,
+    /// Open subscriptions of one WebSocket.
+    pub subscriptions: usize,
+    /// Open WebSockets and event streams of this node.
+    pub streams: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            document_bytes: 32 * 1024,
+            tokens: 4_000,
+            selections: 1_000,
+            depth: 15,
+            aliases: 30,
+            directives: 50,
+            root_fields: 20,
+            mutation_fields: 5,
+            nodes: 10_000,
+            in_flight: 64,
+            in_flight_of_one: 48,
+            queue: 128,
+            subscriptions: 50,
+            streams: 10_000,
+        }
+    }
+}
+
+/// Deepest nesting of brackets of all kinds, lists and objects in arguments included: parsers call themselves.
+pub(crate) const BRACKETS_DEEP_MAX: usize = 64;
+/// Deepest nesting of fragments in fragments.
+pub(crate) const FRAGMENTS_DEEP_MAX: u64 = 32;
+/// Most errors in one answer.
+pub(crate) const ERRORS_MAX: usize = 20;
+/// Longest run of one request.
+pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest wait of a request for its turn.
+pub(crate) const QUEUE_TIMEOUT: Duration = Duration::from_millis(500);
+/// Documents that are kept parsed and validated, and their length together, in bytes.
+pub(crate) const CACHED_DOCUMENTS_MAX: usize = 1_000;
+pub(crate) const CACHED_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Items that a list without pages is reckoned to have.
+pub(crate) const LIST_ITEMS: u64 = 5;
+/// Cost of each field of a mutation, in objects: it commits a transaction.
+pub(crate) const MUTATION_COST: u64 = 10;
+/// Cost of asking for the schema.
+pub(crate) const INTROSPECTION_COST: u64 = 50;
