@@ -5,11 +5,13 @@
 mod access;
 mod activities;
 mod architecture;
+mod breaking;
 mod contract;
 mod coverage;
 mod crash;
 mod customers;
 mod deals;
+mod edge;
 mod feed;
 mod golden;
 mod http;

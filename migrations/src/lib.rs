@@ -13,6 +13,8 @@ mod m20261101_000003_events;
 mod m20261101_000004_customers;
 mod m20261101_000005_deals;
 mod m20261101_000006_imports;
+mod m20261101_000007_edge;
+mod m20261101_000008_documents;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -28,6 +30,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261101_000004_customers::Migration),
             Box::new(m20261101_000005_deals::Migration),
             Box::new(m20261101_000006_imports::Migration),
+            Box::new(m20261101_000007_edge::Migration),
+            Box::new(m20261101_000008_documents::Migration),
         ]
     }
 }

@@ -209,6 +209,21 @@ TABLE feed_heads
     CONSTRAINT feed_heads_org_id_fkey FOREIGN KEY (org_id) REFERENCES organizations(id)
     CONSTRAINT feed_heads_pkey PRIMARY KEY (org_id)
     CREATE UNIQUE INDEX feed_heads_pkey ON public.feed_heads USING btree (org_id)
+TABLE idempotency_keys
+    org_id uuid NOT NULL
+    user_id uuid NOT NULL
+    key_hash text COLLATE "C" NOT NULL
+    fingerprint text COLLATE "C" NOT NULL
+    holder uuid NOT NULL
+    claimed_until timestamp with time zone NOT NULL
+    effects bigint NOT NULL
+    status integer
+    sealed_answer text COLLATE "C"
+    expires_at timestamp with time zone NOT NULL
+    CONSTRAINT idempotency_keys_org_id_fkey FOREIGN KEY (org_id) REFERENCES organizations(id)
+    CONSTRAINT idempotency_keys_pkey PRIMARY KEY (org_id, user_id, key_hash)
+    CREATE INDEX idempotency_keys_by_expiry ON public.idempotency_keys USING btree (expires_at)
+    CREATE UNIQUE INDEX idempotency_keys_pkey ON public.idempotency_keys USING btree (org_id, user_id, key_hash)
 TABLE import_files
     org_id uuid NOT NULL
     import_id uuid NOT NULL
@@ -351,6 +366,11 @@ TABLE products
     CREATE UNIQUE INDEX products_code ON public.products USING btree (org_id, code_key)
     CREATE UNIQUE INDEX products_name ON public.products USING btree (org_id, name_key)
     CREATE UNIQUE INDEX products_pkey ON public.products USING btree (org_id, id)
+TABLE quotas
+    bucket text COLLATE "C" NOT NULL
+    full_at bigint NOT NULL
+    CONSTRAINT quotas_pkey PRIMARY KEY (bucket)
+    CREATE UNIQUE INDEX quotas_pkey ON public.quotas USING btree (bucket)
 TABLE refresh_tokens
     token_hash text COLLATE "C" NOT NULL
     org_id uuid NOT NULL
@@ -415,6 +435,20 @@ TABLE throttles
     attempts integer NOT NULL
     CONSTRAINT throttles_pkey PRIMARY KEY (bucket)
     CREATE UNIQUE INDEX throttles_pkey ON public.throttles USING btree (bucket)
+TABLE trusted_clients
+    org_id uuid NOT NULL
+    client text COLLATE "C" NOT NULL
+    CONSTRAINT trusted_clients_org_id_fkey FOREIGN KEY (org_id) REFERENCES organizations(id)
+    CONSTRAINT trusted_clients_pkey PRIMARY KEY (org_id, client)
+    CREATE UNIQUE INDEX trusted_clients_pkey ON public.trusted_clients USING btree (org_id, client)
+TABLE trusted_documents
+    org_id uuid NOT NULL
+    hash text COLLATE "C" NOT NULL
+    document text COLLATE "C" NOT NULL
+    registered_at timestamp with time zone NOT NULL
+    CONSTRAINT trusted_documents_org_id_fkey FOREIGN KEY (org_id) REFERENCES organizations(id)
+    CONSTRAINT trusted_documents_pkey PRIMARY KEY (org_id, hash)
+    CREATE UNIQUE INDEX trusted_documents_pkey ON public.trusted_documents USING btree (org_id, hash)
 TABLE users
     org_id uuid NOT NULL
     id uuid NOT NULL

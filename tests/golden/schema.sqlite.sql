@@ -189,6 +189,23 @@ CREATE TABLE feed_heads (
     position bigint NOT NULL,
     hash text NOT NULL
 );
+CREATE TABLE idempotency_keys (
+    org_id uuid_text NOT NULL REFERENCES organizations (id),
+    user_id uuid_text NOT NULL,
+    key_hash text NOT NULL,
+    -- Of the document and its variables.
+    fingerprint text NOT NULL,
+    -- Who runs it now, and until when nobody else may.
+    holder uuid_text NOT NULL,
+    claimed_until timestamp_with_timezone_text NOT NULL,
+    -- One bit for each command that was committed, set in the command's own transaction.
+    effects bigint NOT NULL,
+    status integer,
+    sealed_answer text,
+    expires_at timestamp_with_timezone_text NOT NULL,
+    PRIMARY KEY (org_id, user_id, key_hash)
+);
+CREATE INDEX idempotency_keys_by_expiry ON idempotency_keys (expires_at);
 CREATE TABLE import_files (
     org_id uuid_text NOT NULL,
     import_id uuid_text NOT NULL,
@@ -321,6 +338,10 @@ CREATE TABLE products (
 );
 CREATE UNIQUE INDEX products_code ON products (org_id, code_key);
 CREATE UNIQUE INDEX products_name ON products (org_id, name_key);
+CREATE TABLE quotas (
+    bucket text NOT NULL PRIMARY KEY,
+    full_at bigint NOT NULL
+);
 CREATE TABLE refresh_tokens (
     token_hash text NOT NULL PRIMARY KEY,
     org_id uuid_text NOT NULL,
@@ -380,6 +401,19 @@ CREATE TABLE throttles (
     bucket text NOT NULL PRIMARY KEY,
     window_start timestamp_with_timezone_text NOT NULL,
     attempts integer NOT NULL
+);
+CREATE TABLE trusted_clients (
+    org_id uuid_text NOT NULL REFERENCES organizations (id),
+    client text NOT NULL,
+    PRIMARY KEY (org_id, client)
+);
+CREATE TABLE trusted_documents (
+    org_id uuid_text NOT NULL REFERENCES organizations (id),
+    -- SHA-256 of the document, in hexadecimal digits.
+    hash text NOT NULL,
+    document text NOT NULL,
+    registered_at timestamp_with_timezone_text NOT NULL,
+    PRIMARY KEY (org_id, hash)
 );
 CREATE TABLE users (
     org_id uuid_text NOT NULL REFERENCES organizations (id),

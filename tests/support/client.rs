@@ -46,6 +46,11 @@ impl Client {
         Self { access_token: Some(token.to_owned()), ..self.clone() }
     }
 
+    /// The same client, speaking to another server.
+    pub(crate) fn at_base(&self, base: &str) -> Self {
+        Self { base: base.into(), ..self.clone() }
+    }
+
     /// The same client at another address, as a trusted proxy would report it.
     pub(crate) fn at_address(&self, address: &str) -> Self {
         Self { address: Some(address.to_owned()), ..self.clone() }

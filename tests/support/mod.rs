@@ -14,11 +14,12 @@ use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::Arc;
 
 use actix_web::dev::ServerHandle;
-use evenhand_api::{Api, ApiSettings, Limits};
+use evenhand_api::{Api, ApiSettings, Limits, Quotas};
 use evenhand_app::access::AccessSettings;
 use evenhand_app::invitations::NewAdministrator;
 use evenhand_app::mail::Mailer;
 use evenhand_app::passwords::Passwords;
+use evenhand_app::quotas::Rate;
 use evenhand_app::secrets::Sealer;
 use evenhand_app::{App, Services};
 use evenhand_domain::id::{EntityId, OrganizationId};
@@ -43,6 +44,9 @@ pub(crate) const ORGANIZATION: &str = "Northwind Sales";
 pub(crate) const ADMIN_EMAIL: &str = "admin@northwind.example";
 /// Longest request body, in bytes.
 pub(crate) const BODY_BYTES_MAX: usize = 1_048_576;
+
+/// What most tests may ask for: anything. Their clock stands still, so no quota would fill again.
+const UNLIMITED: Rate = Rate { capacity: 0, per_second: 0 };
 
 /// Runs each of the named tests on both databases.
 macro_rules! both {
@@ -114,7 +118,7 @@ impl TestApp {
         let (stop, stopped) = watch::channel(false);
         let sequencer = app.clone();
         tokio::spawn(async move { sequencer.run_sequencer(stopped).await });
-        let (address, server) = serve(&app);
+        let (address, server) = serve(&app, settings());
         let mut test = Self {
             app,
             store,
@@ -171,6 +175,18 @@ impl TestApp {
         self.admin.clone().expect("started")
     }
 
+    /// Another node on the same database, with settings of its own.
+    pub(crate) async fn node(&self, change: impl FnOnce(&mut ApiSettings)) -> Node {
+        let options = StoreOptions::new(&self.database.url);
+        let ids = IdSource::from_os().expect("ids");
+        let store = Store::connect(&options, ids).await.expect("a store");
+        let app = assemble(store.clone(), Arc::clone(&self.clock), None);
+        let mut settings = settings();
+        change(&mut settings);
+        let (address, server) = serve(&app, settings);
+        Node { base: format!("http://{address}"), server, store }
+    }
+
     /// Signs in, which must work.
     pub(crate) async fn sign_in(&self, email: &str, password: &str) -> Client {
         let input = json!({ "email": email, "password": password });
@@ -208,6 +224,26 @@ impl TestApp {
     }
 }
 
+/// Another node. Stop it before the test ends.
+pub(crate) struct Node {
+    base: String,
+    server: ServerHandle,
+    store: Store,
+}
+
+impl Node {
+    /// `client` as it speaks to this node.
+    pub(crate) fn client(&self, client: &Client) -> Client {
+        client.at_base(&self.base)
+    }
+
+    /// Cuts off what runs, as if the node died.
+    pub(crate) async fn kill(self) {
+        self.server.stop(false).await;
+        self.store.close().await.expect("closed");
+    }
+}
+
 /// The application as the server puts it together, but for the clock.
 pub(crate) fn assemble(store: Store, clock: Arc<TestClock>, mailer: Option<Mailer>) -> App {
     App::new(Services {
@@ -228,16 +264,20 @@ pub(crate) fn assemble(store: Store, clock: Arc<TestClock>, mailer: Option<Maile
     })
 }
 
-/// Serves the API on a free port, on threads of its own.
-fn serve(app: &App) -> (SocketAddr, ServerHandle) {
-    let settings = ApiSettings {
+fn settings() -> ApiSettings {
+    ApiSettings {
         body_bytes_max: BODY_BYTES_MAX,
         trusted_proxies: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
         allowed_origins: vec!["https://app.example".into()],
         introspection: true,
         limits: Limits::default(),
+        quotas: Quotas { user: UNLIMITED, organization: UNLIMITED, address: UNLIMITED },
         show_statements: true,
-    };
+    }
+}
+
+/// Serves the API on a free port, on threads of its own.
+fn serve(app: &App, settings: ApiSettings) -> (SocketAddr, ServerHandle) {
     let api = Api::new(app.clone(), settings);
     let (started, address) = std::sync::mpsc::channel();
     std::thread::spawn(move || {

@@ -80,6 +80,7 @@ fn code(error: &Error) -> &'static str {
         Error::Conflict => "CONFLICT",
         Error::Unauthenticated(_) => "UNAUTHENTICATED",
         Error::Forbidden => "FORBIDDEN",
+        Error::AlreadyDone => "ANSWER_LOST",
         Error::Throttled { .. } => "RATE_LIMITED",
         Error::Unavailable(_) | Error::Contention => "UNAVAILABLE",
         Error::Internal(_) => "INTERNAL_SERVER_ERROR",
@@ -103,6 +104,10 @@ pub(crate) fn present(mut error: ServerError, request_id: &str) -> ServerError {
             Error::Conflict => "Somebody else changed this since you read it.".into(),
             Error::Unauthenticated(reason) => format!("You are not signed in: {reason}."),
             Error::Forbidden => "Your role does not allow this.".into(),
+            Error::AlreadyDone => {
+                "This was carried out by an earlier attempt whose answer was lost. Read what it changed."
+                    .into()
+            }
             Error::Throttled { retry_after_s } => {
                 extensions.set("retryAfter", *retry_after_s);
                 format!("Too many attempts. Try again in {retry_after_s} seconds.")

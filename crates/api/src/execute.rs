@@ -8,10 +8,11 @@ use apollo_compiler::request::coerce_variable_values;
 use apollo_compiler::validation::Valid;
 use async_graphql::{Response, ServerError, Variables};
 use evenhand_app::App;
+use evenhand_app::quotas::Quota;
 use evenhand_app::tokens::Identity;
 use evenhand_domain::access::Actor;
 use evenhand_domain::error::Error;
-use evenhand_domain::id::OrganizationId;
+use evenhand_domain::id::{EntityId, OrganizationId};
 use futures_util::{Stream, StreamExt};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
@@ -27,7 +28,7 @@ use crate::cost;
 use crate::document::{self, Document};
 use crate::error::{self, edge};
 use crate::http::{ApiSettings, Stage};
-use crate::limits::{CACHED_BYTES_MAX, CACHED_DOCUMENTS_MAX, ERRORS_MAX};
+use crate::limits::{CACHED_BYTES_MAX, CACHED_DOCUMENTS_MAX, ERRORS_MAX, Limits};
 use crate::schema::{self, Schema};
 use crate::vigil::Vigil;
 
@@ -49,6 +50,8 @@ pub(crate) struct Edge {
     documents: Cache<Hash, Arc<Document>, ByLength>,
     // What clients asked to keep, each organisation for itself.
     persisted: Cache<(Option<OrganizationId>, Hash), Arc<str>, ByLength>,
+    // What organisations have registered.
+    trusted: Cache<(Option<OrganizationId>, Hash), Arc<str>, ByLength>,
 }
 
 /// Weighs what is cached by the length of its text.
@@ -84,12 +87,16 @@ pub(crate) struct Caller {
     pub(crate) identity: Option<Identity>,
     pub(crate) request_id: String,
     pub(crate) address: Option<IpAddr>,
+    /// As the client names itself.
+    pub(crate) client: String,
 }
 
 /// An operation that may run.
 pub(crate) struct Judged {
     pub(crate) kind: OperationType,
     pub(crate) cost: u64,
+    /// Of the document and its variables.
+    pub(crate) fingerprint: String,
     document: Arc<Document>,
     operation_name: Option<String>,
     variables: Variables,
@@ -104,6 +111,7 @@ pub(crate) struct Refusal {
     pub(crate) transport: bool,
     pub(crate) errors: Vec<ServerError>,
     pub(crate) retry_after_s: Option<u32>,
+    pub(crate) quota: Option<Quota>,
 }
 
 /// An answer in the shape of the specification.
@@ -118,27 +126,49 @@ pub(crate) struct Answer {
     extensions: Option<Value>,
     #[serde(skip)]
     pub(crate) retry_after_s: Option<u32>,
+    #[serde(skip)]
+    pub(crate) quota: Option<Quota>,
 }
 
 impl Refusal {
     /// A request that is not a GraphQL request.
     pub(crate) fn transport(status: u16, message: impl Into<String>) -> Self {
-        Self { status, transport: true, errors: vec![edge("BAD_REQUEST", message)], retry_after_s: None }
+        Self::from(edge("BAD_REQUEST", message)).with_status(status)
+    }
+
+    /// A mutation that cannot run under its idempotency key.
+    pub(crate) fn key(status: u16, code: &'static str, message: &str) -> Self {
+        Self::from(edge(code, message)).with_status(status)
+    }
+
+    /// A client that has spent its quota.
+    fn over_quota(quota: Quota, retry_after_s: u32) -> Self {
+        let text = format!("You have asked for more than your quota. Try again in {retry_after_s} seconds.");
+        let refusal = Self { quota: Some(quota), ..Self::waiting("RATE_LIMITED", &text, retry_after_s) };
+        refusal.with_status(429)
+    }
+
+    fn with_status(self, status: u16) -> Self {
+        Self { status, transport: true, ..self }
+    }
+
+    fn waiting(code: &'static str, message: &str, retry_after_s: u32) -> Self {
+        let mut error = edge(code, message);
+        if let Some(extensions) = &mut error.extensions {
+            extensions.set("retryAfter", retry_after_s);
+        }
+        Self { retry_after_s: Some(retry_after_s), ..error.into() }
     }
 
     /// The service cannot answer this now.
     pub(crate) fn busy(message: &str, retry_after_s: u32) -> Self {
-        let mut error = edge("UNAVAILABLE", message);
-        if let Some(extensions) = &mut error.extensions {
-            extensions.set("retryAfter", retry_after_s);
-        }
-        Self { status: 503, transport: true, errors: vec![error], retry_after_s: Some(retry_after_s) }
+        Self::waiting("UNAVAILABLE", message, retry_after_s).with_status(503)
     }
 }
 
 impl From<Vec<ServerError>> for Refusal {
     fn from(errors: Vec<ServerError>) -> Self {
-        Self { status: 400, transport: false, errors, retry_after_s: None }
+        Self { status: 400, transport: false, errors, retry_after_s: None, quota: None }
     }
 }
 
@@ -150,7 +180,19 @@ impl From<ServerError> for Refusal {
 
 impl From<Refusal> for Answer {
     fn from(refusal: Refusal) -> Self {
-        Self { errors: refusal.errors, data: None, extensions: None, retry_after_s: refusal.retry_after_s }
+        let Refusal { errors, retry_after_s, quota, .. } = refusal;
+        Self { errors, data: None, extensions: None, retry_after_s, quota }
+    }
+}
+
+impl Answer {
+    /// Whether another attempt may go better, so that the answer is not to be kept.
+    pub(crate) fn may_differ_next_time(&self) -> bool {
+        self.errors.iter().any(|error| {
+            let code = error.extensions.as_ref().and_then(|extensions| extensions.get("code"));
+            let passing = ["UNAVAILABLE", "RATE_LIMITED", "INTERNAL_SERVER_ERROR"];
+            passing.iter().any(|passing| code == Some(&async_graphql::Value::from(*passing)))
+        })
     }
 }
 
@@ -204,13 +246,14 @@ impl Edge {
             schema: schema::build(),
             documents: Cache::with_weighter(documents, bytes, ByLength),
             persisted: Cache::with_weighter(documents, bytes, ByLength),
+            trusted: Cache::with_weighter(documents, bytes, ByLength),
             settings,
         }
     }
 
     /// Judges a request: nothing has run and no statement was sent when it is refused.
-    pub(crate) fn judge(&self, incoming: Incoming, caller: &Caller) -> Result<Judged, Refusal> {
-        let text = self.text(&incoming, caller)?;
+    pub(crate) async fn judge(&self, incoming: Incoming, caller: &Caller) -> Result<Judged, Refusal> {
+        let text = self.text(&incoming, caller).await?;
         let hash: Hash = Sha256::digest(text.as_bytes()).into();
         let limits = &self.settings.limits;
         let variables = Variables::from_json(Value::Object(incoming.variables.clone()));
@@ -255,6 +298,14 @@ impl Edge {
                 return Err(edge("FORBIDDEN", message).into());
             }
         }
+        let mut fingerprint = Sha256::new_with_prefix(hash);
+        for part in
+            [&serde_json::to_string(&incoming.variables).unwrap_or_default(), name.unwrap_or_default()]
+        {
+            fingerprint.update(part);
+            fingerprint.update([0]);
+        }
+        let fingerprint = hexadecimal(&fingerprint.finalize());
         let given = serde_json_bytes(incoming.variables);
         coerce_variable_values(&self.types, operation, &given).map_err(|error| {
             let mut shown = edge("BAD_USER_INPUT", error.message().to_string());
@@ -263,7 +314,7 @@ impl Edge {
         })?;
         let operation_name = operation.name.as_ref().map(ToString::to_string);
         let show_cost = incoming.show_cost;
-        Ok(Judged { kind, cost, document, operation_name, variables, show_cost })
+        Ok(Judged { kind, cost, fingerprint, document, operation_name, variables, show_cost })
     }
 
     /// A place for an open stream; it is free again when the permit is dropped.
@@ -272,34 +323,91 @@ impl Edge {
         seat.map_err(|_| Refusal::busy("Too many streams are open. Try again later.", 5))
     }
 
-    /// The text of the document that a request means. A hash stands for a text only where the text that was sent
-    /// with it has this hash, in the same organisation.
-    fn text(&self, incoming: &Incoming, caller: &Caller) -> Result<Arc<str>, Refusal> {
+    /// Takes what an operation costs from the quotas of who asks.
+    pub(crate) async fn charge(&self, cost: u64, caller: &Caller) -> Result<Option<Quota>, Refusal> {
+        let quotas = &self.settings.quotas;
+        let buckets = match (&caller.identity, caller.address) {
+            (Some(identity), _) => vec![
+                (format!("user:{}", identity.user.uuid()), quotas.user),
+                (format!("organization:{}", identity.organization.uuid()), quotas.organization),
+            ],
+            (None, Some(address)) => vec![(format!("address:{}", network(address)), quotas.address)],
+            (None, None) => Vec::new(),
+        };
+        match self.app.spend(&buckets, u32::try_from(cost).unwrap_or(u32::MAX)).await {
+            Ok(Some(quota)) => match quota.retry_after_s {
+                Some(wait) => Err(Refusal::over_quota(quota, wait)),
+                None => Ok(Some(quota)),
+            },
+            Ok(None) => Ok(None),
+            Err(error) => {
+                tracing::warn!(request_id = caller.request_id, %error, "a quota could not be charged");
+                Err(Refusal::busy("The service cannot answer right now. Try again shortly.", 2))
+            }
+        }
+    }
+
+    /// The text of the document that a request means. A hash stands for a text only where it is the text's own,
+    /// and only in the organisation that has registered it or sent it before.
+    async fn text(&self, incoming: &Incoming, caller: &Caller) -> Result<Arc<str>, Refusal> {
         let organization = caller.identity.as_ref().map(|identity| identity.organization);
-        let hash = match incoming.document_id.as_deref().and_then(|id| id.strip_prefix("sha256:")) {
-            Some(hex) => Some(parse_hash(hex).ok_or_else(|| {
+        let given = match incoming.document_id.as_deref() {
+            Some(id) => Some(id.strip_prefix("sha256:").and_then(parse_hash).ok_or_else(|| {
                 Refusal::transport(400, "A document id is sha256: and 64 hexadecimal digits.")
             })?),
             None => None,
         };
-        match (&incoming.query, hash) {
-            (Some(query), None) => Ok(query.as_str().into()),
-            (Some(query), Some(hash)) => {
-                if Hash::from(Sha256::digest(query.as_bytes())) != hash {
-                    return Err(Refusal::transport(400, "The sha256Hash is not that of the query."));
+        let own = incoming.query.as_deref().map(|query| Hash::from(Sha256::digest(query)));
+        if let (Some(given), Some(own)) = (given, own)
+            && given != own
+        {
+            return Err(Refusal::transport(400, "The hash is not that of the query."));
+        }
+        let Some(hash) = own.or(given) else { return Err(Refusal::transport(400, "query is missing.")) };
+        if let Some(organization) = organization {
+            let unavailable = |error: Error| {
+                tracing::warn!(request_id = caller.request_id, %error, "registered documents were not read");
+                Refusal::busy("The service cannot answer right now. Try again shortly.", 2)
+            };
+            let only = self.app.is_trusted_client(organization, &caller.client).await.map_err(unavailable)?;
+            if only || own.is_none() {
+                let trusted = self.trusted(organization, hash).await.map_err(unavailable)?;
+                match trusted {
+                    Some(text) => return Ok(text),
+                    None if only => {
+                        let message = "This client may send registered documents only, and this one is not.";
+                        return Err(edge("DOCUMENT_NOT_TRUSTED", message).into());
+                    }
+                    None => {}
                 }
+            }
+        }
+        match &incoming.query {
+            Some(query) => {
                 let text: Arc<str> = query.as_str().into();
-                if text.len() <= self.settings.limits.document_bytes {
+                if given.is_some() && text.len() <= self.settings.limits.document_bytes {
                     self.persisted.insert((organization, hash), Arc::clone(&text));
                 }
                 Ok(text)
             }
-            (None, Some(hash)) => self
+            None => self
                 .persisted
                 .get(&(organization, hash))
                 .ok_or_else(|| edge("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound").into()),
-            (None, None) => Err(Refusal::transport(400, "query is missing.")),
         }
+    }
+
+    /// A document that the organisation has registered.
+    async fn trusted(&self, organization: OrganizationId, hash: Hash) -> Result<Option<Arc<str>>, Error> {
+        if let Some(text) = self.trusted.get(&(Some(organization), hash)) {
+            return Ok(Some(text));
+        }
+        let found = self.app.trusted_document(organization, &hexadecimal(&hash)).await?;
+        let text: Option<Arc<str>> = found.map(Into::into);
+        if let Some(text) = &text {
+            self.trusted.insert((Some(organization), hash), Arc::clone(text));
+        }
+        Ok(text)
     }
 
     /// The caller as the database knows them now. A token that does not hold makes them anonymous, so that a
@@ -348,6 +456,19 @@ impl Edge {
     }
 }
 
+/// Whether a document may be registered: within the limits, and valid.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_document(text: &str, limits: &Limits) -> Result<(), String> {
+    let types = document::schema(&schema::sdl());
+    let checked = document::parse(text, limits)
+        .map_err(|error| vec![error])
+        .and_then(|syntax| document::validate(syntax, &types, text.len()));
+    let first = |errors: Vec<ServerError>| errors.into_iter().next().map(|error| error.message);
+    checked.map(drop).map_err(|errors| first(errors).unwrap_or_default())
+}
+
 /// Gives an answer the shape, the codes and the texts that clients may rely on.
 fn finish(
     types: &Valid<apollo_compiler::Schema>,
@@ -366,7 +487,22 @@ fn finish(
     let retry_after_s = errors.iter().find_map(throttled);
     let errors = errors.into_iter().map(|cause| error::present(cause, request_id)).collect();
     let extensions = judged.show_cost.then(|| serde_json::json!({ "cost": { "requested": judged.cost } }));
-    Answer { errors, data: Some(data), extensions, retry_after_s }
+    Answer { errors, data: Some(data), extensions, retry_after_s, quota: None }
+}
+
+/// What one client can call its own: an address, or the network of 64 bits that an IPv6 client is given.
+fn network(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+        }
+    }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn parse_hash(hex: &str) -> Option<Hash> {

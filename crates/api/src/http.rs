@@ -10,7 +10,10 @@ use actix_web::middleware::{Compress, DefaultHeaders};
 use actix_web::web::{self, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use apollo_compiler::ast::OperationType;
+use evenhand_app::idempotency::{Claim, KEY_CHARS_MAX};
+use evenhand_app::quotas::Quota;
 use evenhand_app::{App, count_statements};
+use evenhand_domain::access::Actor;
 use evenhand_domain::error::Error;
 use evenhand_domain::id::EventId;
 use futures_util::{FutureExt, StreamExt};
@@ -18,7 +21,7 @@ use serde_json::Value;
 use tracing::Instrument;
 
 use crate::execute::{Answer, Caller, Edge, Incoming, Judged, Refusal};
-use crate::limits::{Limits, REQUEST_TIMEOUT};
+use crate::limits::{Limits, Quotas, REQUEST_TIMEOUT};
 use crate::negotiation::{Media, media};
 use crate::{explorer, sse, websocket};
 
@@ -42,6 +45,8 @@ pub struct ApiSettings {
     pub introspection: bool,
     /// Limits of documents, connections and load.
     pub limits: Limits,
+    /// How much clients may ask for in a time.
+    pub quotas: Quotas,
     /// Adds the number of SQL statements to each answer, for tests.
     pub show_statements: bool,
 }
@@ -128,7 +133,7 @@ async fn graphql(http: HttpRequest, payload: Payload, edge: Data<Edge>) -> HttpR
     let span = tracing::info_span!("request", request_id = caller_id, trace_id = trace);
     let work = async {
         if *http.method() == Method::OPTIONS {
-            return preflight(&http);
+            return preflight();
         }
         if *http.method() == Method::GET && explorer::is_wanted(&http) {
             return explorer::page().await;
@@ -137,7 +142,7 @@ async fn graphql(http: HttpRequest, payload: Payload, edge: Data<Edge>) -> HttpR
             return plain(406, "The API answers application/graphql-response+json and application/json.");
         };
         match handle(&http, payload, &edge, &caller_id).await {
-            Ok(answer) => respond(&http, media, &answer, None),
+            Ok(reply) => respond(media, reply),
             Err(refusal) => refuse(&http, media, refusal),
         }
     };
@@ -173,7 +178,11 @@ async fn guarded(
             let message =
                 format!("Something went wrong on our side. Quote request {request_id} when you report it.");
             let errors = vec![crate::error::edge("INTERNAL_SERVER_ERROR", message)];
-            refuse(http, media, Refusal { status: 500, transport: true, errors, retry_after_s: None })
+            refuse(
+                http,
+                media,
+                Refusal { status: 500, transport: true, errors, retry_after_s: None, quota: None },
+            )
         }
     }
 }
@@ -183,10 +192,11 @@ async fn handle(
     payload: Payload,
     edge: &Edge,
     request_id: &str,
-) -> Result<Answer, Refusal> {
+) -> Result<Reply, Refusal> {
     let incoming = incoming(http, payload, edge).await?;
     let caller = caller(http, edge, request_id.to_owned()).await;
-    let judged = edge.judge(incoming, &caller)?;
+    let key = idempotency_key(http)?;
+    let judged = edge.judge(incoming, &caller).await?;
     if *http.method() == Method::GET && judged.kind != OperationType::Query {
         return Err(Refusal::transport(405, "GET runs queries only; send this by POST."));
     }
@@ -194,11 +204,63 @@ async fn handle(
         let message = "Subscriptions run over /graphql/ws or /graphql/stream.";
         return Err(Refusal::transport(400, message));
     }
-    run(edge, judged, &caller).await
+    match key.filter(|_| judged.kind == OperationType::Mutation) {
+        Some(key) => keyed(edge, judged, &caller, &key).await,
+        None => run(edge, judged, &caller).await.map(Reply::from),
+    }
+}
+
+/// The key by which a client may send a mutation again.
+fn idempotency_key(http: &HttpRequest) -> Result<Option<String>, Refusal> {
+    let Some(key) = http.headers().get("idempotency-key") else { return Ok(None) };
+    let text = key.to_str().unwrap_or_default();
+    if text.is_empty() || text.len() > KEY_CHARS_MAX {
+        let message = format!("An Idempotency-Key has 1 to {KEY_CHARS_MAX} printable ASCII characters.");
+        return Err(Refusal::transport(400, message));
+    }
+    Ok(Some(text.to_owned()))
+}
+
+/// Runs a mutation under its key: once, however often it is sent. Who is not signed in has no keys, so signing in
+/// is as if it had none.
+async fn keyed(edge: &Edge, judged: Judged, caller: &Caller, key: &str) -> Result<Reply, Refusal> {
+    let Actor::User(principal) = edge.actor(caller).await? else {
+        return run(edge, judged, caller).await.map(Reply::from);
+    };
+    let unavailable = |error: Error| {
+        tracing::warn!(request_id = caller.request_id, %error, "an idempotency key could not be claimed");
+        Refusal::busy("The service cannot answer right now. Try again shortly.", RETRY_S.0)
+    };
+    let ticket = match edge.app.claim_key(&principal, key, &judged.fingerprint).await.map_err(unavailable)? {
+        Claim::Run(ticket) => ticket,
+        Claim::Replay(status, body) => {
+            return Ok(Reply { status, body, quota: None, retry_after_s: None, replayed: true });
+        }
+        Claim::InFlight => {
+            let message = "The mutation with this Idempotency-Key is still running. Ask again shortly.";
+            return Err(Refusal::key(409, "IDEMPOTENCY_KEY_IN_FLIGHT", message));
+        }
+        Claim::Mismatch => {
+            let message =
+                "This Idempotency-Key was sent with another mutation or other variables. Take a new one.";
+            return Err(Refusal::key(422, "IDEMPOTENCY_KEY_REUSED", message));
+        }
+    };
+    let outcome = ticket.hold(run(edge, judged, caller)).await;
+    let kept = match &outcome {
+        Ok(answer) if !answer.may_differ_next_time() => {
+            let reply = Reply::from(outcome?);
+            edge.app.answer_key(&ticket, reply.status, &reply.body).await.map(|()| Ok(reply))
+        }
+        _ => edge.app.release_key(&ticket).await.map(|()| outcome.map(Reply::from)),
+    };
+    // What was not kept is known to be done by its mark; the client asks again and learns it.
+    kept.map_err(unavailable)?
 }
 
 /// Runs a query or mutation when its turn has come.
 pub(crate) async fn run(edge: &Edge, judged: Judged, caller: &Caller) -> Result<Answer, Refusal> {
+    let quota = edge.charge(judged.cost, caller).await?;
     let organization = caller.identity.as_ref().map(|identity| identity.organization);
     let Some(_permit) = edge.admission.enter(organization).await else {
         return Err(Refusal::busy(
@@ -207,7 +269,9 @@ pub(crate) async fn run(edge: &Edge, judged: Judged, caller: &Caller) -> Result<
         ));
     };
     let actor = edge.actor(caller).await?;
-    Ok(edge.run(judged, actor, caller).await)
+    let mut answer = edge.run(judged, actor, caller).await;
+    answer.quota = quota;
+    Ok(answer)
 }
 
 /// Seconds to wait, spread so that not all come back at once.
@@ -289,7 +353,8 @@ pub(crate) async fn caller(http: &HttpRequest, edge: &Edge, request_id: String) 
     let token = header_text(http, header::AUTHORIZATION);
     let token = token.strip_prefix("Bearer ").map(str::trim);
     let address = address(http, &edge.settings);
-    let mut caller = Caller { identity: None, request_id, address };
+    let client = header_text(http, HeaderName::from_static("x-client-name"));
+    let mut caller = Caller { identity: None, request_id, address, client };
     if let Some(token) = token {
         identify(edge, &mut caller, token).await;
     }
@@ -360,22 +425,46 @@ fn header_text(http: &HttpRequest, name: HeaderName) -> String {
 pub(crate) fn refuse(http: &HttpRequest, media: Media, refusal: Refusal) -> HttpResponse {
     let status = if refusal.transport || media == Media::GraphqlResponse { refusal.status } else { 200 };
     let allow = (status == 405).then_some(if *http.method() == Method::GET { "POST" } else { "GET, POST" });
-    let mut response = respond(http, media, &Answer::from(refusal), Some(status));
+    let mut response = respond(media, Reply { status, ..Reply::from(Answer::from(refusal)) });
     if let Some(allow) = allow {
         response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
     }
     response
 }
 
-fn respond(http: &HttpRequest, media: Media, answer: &Answer, status: Option<u16>) -> HttpResponse {
-    // Clients and balancers look at the status: over quota is 429 whatever the media type.
-    let throttled = answer.retry_after_s.is_some() && status.is_none();
-    let mut builder = builder(http, if throttled { 429 } else { status.unwrap_or(200) });
+/// An answer as it goes over the wire.
+struct Reply {
+    status: u16,
+    body: String,
+    quota: Option<Quota>,
+    retry_after_s: Option<u32>,
+    replayed: bool,
+}
+
+impl From<Answer> for Reply {
+    fn from(answer: Answer) -> Self {
+        // Clients and balancers look at the status: over quota is 429 whatever the media type.
+        let status = if answer.retry_after_s.is_some() { 429 } else { 200 };
+        let body = serde_json::to_string(&answer).unwrap_or_default();
+        Self { status, body, quota: answer.quota, retry_after_s: answer.retry_after_s, replayed: false }
+    }
+}
+
+fn respond(media: Media, reply: Reply) -> HttpResponse {
+    let mut builder = builder(reply.status);
     builder.content_type(media.as_str());
-    if let Some(seconds) = answer.retry_after_s {
+    if let Some(seconds) = reply.retry_after_s {
         builder.insert_header((header::RETRY_AFTER, seconds));
     }
-    builder.json(answer)
+    if let Some(quota) = reply.quota {
+        builder.insert_header(("ratelimit-limit", quota.limit));
+        builder.insert_header(("ratelimit-remaining", quota.remaining));
+        builder.insert_header(("ratelimit-reset", quota.reset_s));
+    }
+    if reply.replayed {
+        builder.insert_header(("idempotency-replayed", "true"));
+    }
+    builder.body(reply.body)
 }
 
 fn plain(status: u16, text: &str) -> HttpResponse {
@@ -384,7 +473,7 @@ fn plain(status: u16, text: &str) -> HttpResponse {
         .body(format!("{text}\n"))
 }
 
-fn builder(_http: &HttpRequest, status: u16) -> HttpResponseBuilder {
+fn builder(status: u16) -> HttpResponseBuilder {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut builder = HttpResponse::build(status);
     builder.insert_header((header::CACHE_CONTROL, "no-store"));
@@ -424,8 +513,8 @@ pub(crate) fn origin_may_connect(http: &HttpRequest, edge: &Edge) -> bool {
     own || allowed_origin(http, edge).is_some()
 }
 
-pub(crate) fn preflight(http: &HttpRequest) -> HttpResponse {
-    builder(http, 204)
+pub(crate) fn preflight() -> HttpResponse {
+    builder(204)
         .insert_header((header::ALLOW, "GET, POST, OPTIONS"))
         .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"))
         .insert_header((

@@ -42,8 +42,9 @@ mod wire;
 use actix_web::web::{Data, ServiceConfig};
 use evenhand_app::App;
 
+pub use execute::check_document;
 pub use http::{ApiSettings, Stage};
-pub use limits::Limits;
+pub use limits::{Limits, Quotas};
 pub use schema::sdl;
 
 /// The API, to be mounted on an actix application. Build it once and clone it for each worker thread.

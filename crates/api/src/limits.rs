@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
+use evenhand_app::quotas::Rate;
+use serde::Deserialize;
+
 /// Limits of documents, connections and load.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Limits {
     /// Longest document, in bytes.
     pub document_bytes: usize,
@@ -54,6 +58,17 @@ impl Default for Limits {
             streams: 10_000,
         }
     }
+}
+
+/// How much clients may ask for in a time, in objects to answer; a mutation costs ten.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quotas {
+    /// Of a person who is signed in.
+    pub user: Rate,
+    /// Of an organisation, all its people together.
+    pub organization: Rate,
+    /// Of an address from which nobody is signed in.
+    pub address: Rate,
 }
 
 /// Deepest nesting of brackets of all kinds, lists and objects in arguments included: parsers call themselves.

@@ -22,7 +22,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 pub(crate) async fn stream(request: HttpRequest, payload: Payload, edge: Data<Edge>) -> HttpResponse {
     let id = http::request_id(&request, &edge.app);
     let mut response = if *request.method() == Method::OPTIONS {
-        http::preflight(&request)
+        http::preflight()
     } else {
         open(&request, payload, &edge, &id)
             .await
@@ -40,7 +40,7 @@ async fn open(
 ) -> Result<HttpResponse, Refusal> {
     let incoming = http::incoming(request, payload, edge).await?;
     let caller = http::caller(request, edge, id.to_owned()).await;
-    let judged = edge.judge(incoming, &caller)?;
+    let judged = edge.judge(incoming, &caller).await?;
     if *request.method() == Method::GET && judged.kind == OperationType::Mutation {
         return Err(Refusal::transport(405, "GET runs no mutations; send this by POST."));
     }
@@ -87,6 +87,7 @@ pub(crate) async fn answers(
     caller: Caller,
 ) -> Result<BoxStream<'static, Answer>, Refusal> {
     if judged.kind == OperationType::Subscription {
+        edge.charge(judged.cost, &caller).await?;
         let actor = edge.actor(&caller).await?;
         Ok(edge.stream(judged, actor, &caller).boxed())
     } else {

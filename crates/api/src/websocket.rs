@@ -294,11 +294,11 @@ async fn operate(
     outbox: &mpsc::Sender<Letter>,
 ) {
     let post = async |output| outbox.send((id.to_owned(), serial, output)).await.is_ok();
-    let opened = match Incoming::read(payload).and_then(|incoming| edge.judge(incoming, &caller)) {
-        Ok(judged) => answers(Arc::clone(&edge), judged, caller).await,
-        Err(refusal) => Err(refusal),
+    let open = async {
+        let judged = edge.judge(Incoming::read(payload)?, &caller).await?;
+        answers(Arc::clone(&edge), judged, caller).await
     };
-    let mut answers = match opened {
+    let mut answers = match open.await {
         Ok(answers) => answers,
         Err(refusal) => {
             post(Output::Error(refusal.errors)).await;

@@ -11,8 +11,11 @@ use tokio::sync::watch;
 use tracing::Instrument;
 
 use crate::access::AccessSettings;
+use crate::documents::Clients;
+use crate::idempotency::Ticket;
 use crate::mail::Mailer;
 use crate::passwords::Passwords;
+use crate::quotas::Quotas;
 use crate::secrets::Sealer;
 use crate::tokens::Tokens;
 
@@ -64,6 +67,8 @@ pub struct App {
 struct Inner {
     services: Services,
     tokens: Tokens,
+    quotas: Quotas,
+    clients: Clients,
     // Counts batches of newly numbered events; waiting readers look again when it moves.
     feed: watch::Sender<u64>,
 }
@@ -72,7 +77,15 @@ impl App {
     /// Puts the application together.
     pub fn new(services: Services) -> Self {
         let tokens = Tokens::new(&services.access);
-        Self { inner: Arc::new(Inner { services, tokens, feed: watch::Sender::new(0) }) }
+        Self {
+            inner: Arc::new(Inner {
+                services,
+                tokens,
+                quotas: Quotas::default(),
+                clients: Clients::default(),
+                feed: watch::Sender::new(0),
+            }),
+        }
     }
 
     /// Runs a command for `actor`, in one transaction.
@@ -88,12 +101,17 @@ impl App {
         let span = tracing::info_span!("command", name = std::any::type_name::<C>(), request_id);
         async {
             let grant = actor.grant(C::PERMISSION)?;
+            let effect = Ticket::next_effect()?;
             for attempt in 1.. {
                 let mut tx = self.store().begin(grant, self.now(), request_id).await?;
-                let outcome = match command.run(&mut tx).await {
-                    Ok(output) => tx.commit().await.map(|()| output),
-                    Err(error) => Err(error),
+                let run = async {
+                    let output = command.run(&mut tx).await?;
+                    if let Some(effect) = &effect {
+                        effect.mark(&tx).await?;
+                    }
+                    tx.commit().await.map(|()| output)
                 };
+                let outcome = run.await;
                 match outcome {
                     // A client that named its version gets the conflict when the command runs again and reads.
                     Err(Error::Conflict | Error::Contention) if attempt < ATTEMPTS_MAX => {
@@ -151,6 +169,14 @@ impl App {
 
     pub(crate) fn services(&self) -> &Services {
         &self.inner.services
+    }
+
+    pub(crate) fn quotas(&self) -> &Quotas {
+        &self.inner.quotas
+    }
+
+    pub(crate) fn clients(&self) -> &Clients {
+        &self.inner.clients
     }
 
     pub(crate) fn tokens(&self) -> &Tokens {

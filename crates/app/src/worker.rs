@@ -81,7 +81,8 @@ impl App {
         }
     }
 
-    /// Deletes what has expired and means nothing any more: counted attempts and refresh tokens.
+    /// Deletes what has expired and means nothing any more: counted attempts, refresh tokens,
+    /// quotas and idempotency keys.
     ///
     /// # Errors
     /// When the database cannot be reached.
@@ -89,7 +90,9 @@ impl App {
         let before = self.now().plus(-chrono::Duration::minutes(TIDY_MINUTES));
         let attempts = self.store().forget_old_attempts(before).await?;
         let tokens = self.store().forget_old_refresh_tokens(before).await?;
-        tracing::debug!(attempts, tokens, "deleted what had expired");
+        let quotas = self.store().forget_full_quotas(before).await?;
+        let keys = self.store().forget_old_keys(before).await?;
+        tracing::debug!(attempts, tokens, quotas, keys, "deleted what had expired");
         Ok(())
     }
 

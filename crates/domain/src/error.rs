@@ -28,6 +28,9 @@ pub enum Error {
     /// The caller's role does not allow the operation on anything at all.
     #[error("role not permitted")]
     Forbidden,
+    /// An earlier attempt with the same idempotency key has carried it out, but its answer was lost.
+    #[error("already carried out")]
+    AlreadyDone,
     /// Too many attempts.
     #[error("too many attempts, retry in {retry_after_s} s")]
     Throttled {

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use evenhand_api::{Api, ApiSettings, Limits};
+use evenhand_api::{Api, ApiSettings, Quotas};
 use evenhand_app::access::AccessSettings;
 use evenhand_app::mail::Mailer;
 use evenhand_app::passwords::Passwords;
+use evenhand_app::quotas::Rate;
 use evenhand_app::secrets::Sealer;
 use evenhand_app::{App, Services};
 use evenhand_domain::error::Error;
@@ -15,7 +16,7 @@ use evenhand_domain::time::{Clock, Timestamp};
 use evenhand_persistence::{IdSource, SchemaState, Store, StoreOptions};
 
 use crate::auth_secret::sqlite_path;
-use crate::config::{DatabaseSettings, Settings};
+use crate::config::{DatabaseSettings, QuotaSettings, Settings};
 use crate::failure::Failure;
 
 /// Longest run of one statement of a migration on PostgreSQL: it may rewrite a large table.
@@ -110,10 +111,20 @@ pub fn api(app: App, settings: &Settings) -> Api {
             trusted_proxies: settings.http.trusted_proxies.clone(),
             allowed_origins: settings.http.allowed_origins.clone(),
             introspection: settings.http.introspection,
-            limits: Limits::default(),
+            limits: settings.limits.clone(),
+            quotas: quotas(&settings.quotas),
             show_statements: false,
         },
     )
+}
+
+fn quotas(settings: &QuotaSettings) -> Quotas {
+    let rate = |capacity, per_second| Rate { capacity, per_second };
+    Quotas {
+        user: rate(settings.user_capacity, settings.user_per_second),
+        organization: rate(settings.organization_capacity, settings.organization_per_second),
+        address: rate(settings.address_capacity, settings.address_per_second),
+    }
 }
 
 /// The organisation called `name`.

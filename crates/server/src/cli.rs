@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use crate::assembly::{self, Schema};
-use crate::commands::{admin, demo, doctor, export, import};
+use crate::commands::{admin, demo, doctor, documents, export, import};
 use crate::config::{LogFormat, LogSettings, Settings};
 use crate::failure::Failure;
 use crate::serve;
@@ -96,6 +96,9 @@ enum Command {
     /// Administrators and keys
     #[command(subcommand)]
     Admin(admin::AdminCommand),
+    /// Documents that the clients of an organisation are known to send
+    #[command(subcommand)]
+    Documents(documents::DocumentsCommand),
     /// Check the database, the keys, the jobs and the audit trail; ends with 1 when something is wrong
     Doctor(doctor::DoctorArgs),
 }
@@ -152,6 +155,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Import(args) => import::run(&layers.load_quiet(Vec::new())?, &args).await?,
         Command::Export(args) => export::run(&layers.load_quiet(Vec::new())?, &args).await?,
         Command::Admin(command) => admin::run(&layers.load_quiet(Vec::new())?, &command).await?,
+        Command::Documents(command) => documents::run(&layers.load_quiet(Vec::new())?, &command).await?,
         Command::Doctor(args) => return doctor::run(&layers.load_quiet(Vec::new())?, &args).await,
     }
     Ok(ExitCode::SUCCESS)

@@ -3,5 +3,6 @@
 pub(crate) mod admin;
 pub(crate) mod demo;
 pub(crate) mod doctor;
+pub(crate) mod documents;
 pub(crate) mod export;
 pub(crate) mod import;

@@ -8,6 +8,7 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 
 use config::{Config, Environment, File, FileFormat, Source, Value, ValueKind};
+use evenhand_api::Limits;
 use serde::Deserialize;
 
 use crate::auth_secret::{self, Secret};
@@ -37,6 +38,10 @@ pub struct Settings {
     pub database: DatabaseSettings,
     /// The HTTP server.
     pub http: HttpSettings,
+    /// What one request may ask for.
+    pub limits: Limits,
+    /// What clients may ask for in a time.
+    pub quotas: QuotaSettings,
     /// Sign-in.
     pub auth: AuthSettings,
     /// Outgoing mail.
@@ -79,6 +84,24 @@ pub struct HttpSettings {
     pub introspection: bool,
     /// The address for people, without a slash at the end.
     pub public_url: String,
+}
+
+/// Section `quotas`, in objects to answer.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QuotaSettings {
+    /// Of a person, at once.
+    pub user_capacity: u32,
+    /// Of a person, for each second.
+    pub user_per_second: u32,
+    /// Of an organisation, at once.
+    pub organization_capacity: u32,
+    /// Of an organisation, for each second.
+    pub organization_per_second: u32,
+    /// Of an address from which nobody is signed in, at once.
+    pub address_capacity: u32,
+    /// Of an address from which nobody is signed in, for each second.
+    pub address_per_second: u32,
 }
 
 /// Section `auth`.
