@@ -1,6 +1,6 @@
 // Every rule of graphql-transport-ws (PROTOCOL.md of graphql-ws), with unfinished and broken messages.
 import WebSocket from "ws";
-import { base, check, equal, finish, signIn, socketUrl } from "./common.mjs";
+import { ask, base, check, equal, finish, signIn, socketUrl } from "./common.mjs";
 
 const PROTOCOL = "graphql-transport-ws";
 const token = await signIn();
@@ -84,6 +84,14 @@ await closes("fragments that are too long together: 1009", 1009, async () => {
   return it;
 });
 
+await check("a sign-out closes the connection within 5 s: 4403", async () => {
+  const own = await signIn();
+  const connection = await ready({ authorization: `Bearer ${own}` });
+  await ask("mutation { signOut(input: {}) { signedOut } }", {}, { authorization: `Bearer ${own}` });
+  const begun = Date.now();
+  equal((await connection.closed(5000)).code, 4403, "the close code");
+  console.log(`closed after ${Date.now() - begun} ms`);
+});
 await check("pings are answered, with their payload", async () => {
   const connection = await ready();
   connection.send({ type: "ping" });
