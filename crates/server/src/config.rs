@@ -23,6 +23,12 @@ const ENVIRONMENT_PREFIX: &str = "EVENHAND";
 const CONNECTIONS: RangeInclusive<u64> = 1..=100;
 const ACQUIRE_TIMEOUT_MS: RangeInclusive<u64> = 100..=60_000;
 const STATEMENT_TIMEOUT_MS: RangeInclusive<u64> = 100..=600_000;
+const DOCUMENT_BYTES: RangeInclusive<u64> = 256..=1024 * 1024;
+const DOCUMENT_PARTS: RangeInclusive<u64> = 10..=100_000;
+const DEPTH: RangeInclusive<u64> = 1..=50;
+const NODES: RangeInclusive<u64> = 1..=1_000_000;
+const IN_FLIGHT: RangeInclusive<u64> = 1..=10_000;
+const QUEUE: RangeInclusive<u64> = 0..=100_000;
 const BODY_BYTES: RangeInclusive<u64> = 1024..=64 * 1024 * 1024;
 const WORKERS: RangeInclusive<u64> = 0..=256;
 const ACCESS_TOKEN_MINUTES: RangeInclusive<u64> = 1..=10;
@@ -314,14 +320,23 @@ impl Settings {
         faults
     }
 
-    fn ranges(&self) -> [(&'static str, u64, RangeInclusive<u64>); 9] {
-        let (database, http, auth) = (&self.database, &self.http, &self.auth);
+    fn ranges(&self) -> [(&'static str, u64, RangeInclusive<u64>); 18] {
+        let (database, http, auth, limits) = (&self.database, &self.http, &self.auth, &self.limits);
         [
             ("database.max_connections", database.max_connections.into(), CONNECTIONS),
             ("database.acquire_timeout_ms", database.acquire_timeout_ms, ACQUIRE_TIMEOUT_MS),
             ("database.statement_timeout_ms", database.statement_timeout_ms, STATEMENT_TIMEOUT_MS),
             ("http.body_bytes_max", http.body_bytes_max as u64, BODY_BYTES),
             ("http.workers", http.workers as u64, WORKERS),
+            ("limits.document_bytes", limits.document_bytes as u64, DOCUMENT_BYTES),
+            ("limits.tokens", limits.tokens as u64, DOCUMENT_PARTS),
+            ("limits.selections", limits.selections, DOCUMENT_PARTS),
+            ("limits.depth", limits.depth, DEPTH),
+            ("limits.nodes", limits.nodes, NODES),
+            ("limits.in_flight", limits.in_flight as u64, IN_FLIGHT),
+            ("limits.in_flight_of_one", limits.in_flight_of_one as u64, IN_FLIGHT),
+            ("limits.queue", limits.queue as u64, QUEUE),
+            ("limits.streams", limits.streams as u64, QUEUE),
             ("auth.access_token_minutes", auth.access_token_minutes.into(), ACCESS_TOKEN_MINUTES),
             ("auth.refresh_idle_days", auth.refresh_idle_days.into(), REFRESH_IDLE_DAYS),
             ("auth.refresh_absolute_days", auth.refresh_absolute_days.into(), REFRESH_ABSOLUTE_DAYS),
