@@ -95,8 +95,8 @@ pub(crate) struct Caller {
 pub(crate) struct Judged {
     pub(crate) kind: OperationType,
     pub(crate) cost: u64,
-    /// Of the document and its variables.
-    pub(crate) fingerprint: String,
+    // Of the document's text.
+    hash: Hash,
     document: Arc<Document>,
     operation_name: Option<String>,
     variables: Variables,
@@ -163,6 +163,19 @@ impl Refusal {
     /// The service cannot answer this now.
     pub(crate) fn busy(message: &str, retry_after_s: u32) -> Self {
         Self::waiting("UNAVAILABLE", message, retry_after_s).with_status(503)
+    }
+}
+
+impl Judged {
+    /// What tells this operation from others: hash of the document, its variables and the chosen operation.
+    pub(crate) fn fingerprint(&self) -> String {
+        let variables = serde_json::to_string(&self.variables).unwrap_or_default();
+        let mut fingerprint = Sha256::new_with_prefix(self.hash);
+        for part in [variables.as_str(), self.operation_name.as_deref().unwrap_or_default()] {
+            fingerprint.update(part);
+            fingerprint.update([0]);
+        }
+        hexadecimal(&fingerprint.finalize())
     }
 }
 
@@ -298,14 +311,6 @@ impl Edge {
                 return Err(edge("FORBIDDEN", message).into());
             }
         }
-        let mut fingerprint = Sha256::new_with_prefix(hash);
-        for part in
-            [&serde_json::to_string(&incoming.variables).unwrap_or_default(), name.unwrap_or_default()]
-        {
-            fingerprint.update(part);
-            fingerprint.update([0]);
-        }
-        let fingerprint = hexadecimal(&fingerprint.finalize());
         let given = serde_json_bytes(incoming.variables);
         coerce_variable_values(&self.types, operation, &given).map_err(|error| {
             let mut shown = edge("BAD_USER_INPUT", error.message().to_string());
@@ -314,7 +319,7 @@ impl Edge {
         })?;
         let operation_name = operation.name.as_ref().map(ToString::to_string);
         let show_cost = incoming.show_cost;
-        Ok(Judged { kind, cost, fingerprint, document, operation_name, variables, show_cost })
+        Ok(Judged { kind, cost, hash, document, operation_name, variables, show_cost })
     }
 
     /// A place for an open stream; it is free again when the permit is dropped.

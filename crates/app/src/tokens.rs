@@ -14,6 +14,7 @@ use evenhand_domain::id::{EntityId, OrganizationId, SessionId, UserId};
 use evenhand_domain::time::Timestamp;
 use evenhand_persistence::SigningKey;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use quick_cache::sync::Cache;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -28,12 +29,16 @@ pub const KEY_CACHE_SECONDS: i64 = 300;
 const RELOAD_SECONDS: i64 = 30;
 /// How soon a node looks again when a token names a key that it does not know.
 const RELOAD_UNKNOWN_SECONDS: i64 = 1;
+/// Tokens whose signature was found right and is not checked again: a check costs more than a light query.
+const VERIFIED_TOKENS_MAX: usize = 10_000;
 /// Longest token that is looked at, in bytes.
 const TOKEN_BYTES_MAX: usize = 4_096;
 /// Where the sealed private keys belong.
 const SEAL_CONTEXT: &str = "signing-key";
 
-#[derive(Debug, Serialize, Deserialize)]
+const BAD: Error = Error::Unauthenticated("the access token is not valid");
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Claims {
     iss: String,
     aud: String,
@@ -72,6 +77,8 @@ pub(crate) struct Tokens {
     audience: String,
     lifetime: Duration,
     keys: RwLock<Arc<Keys>>,
+    // By the whole token, with the key that signed it: neither can be swapped for another.
+    verified: Cache<String, Claims>,
 }
 
 struct Keys {
@@ -88,6 +95,7 @@ impl Tokens {
             audience: settings.audience.clone(),
             lifetime: settings.access_token_lifetime,
             keys: RwLock::new(Arc::new(Keys { loaded_at: None, all: Vec::new(), signer: None })),
+            verified: Cache::new(VERIFIED_TOKENS_MAX),
         }
     }
 
@@ -256,7 +264,6 @@ impl App {
     }
 
     async fn verify(&self, token: &str) -> Result<Claims> {
-        const BAD: Error = Error::Unauthenticated("the access token is not valid");
         if token.len() > TOKEN_BYTES_MAX {
             return Err(BAD);
         }
@@ -271,16 +278,14 @@ impl App {
             .iter()
             .find(|key| key.id == kid && key.retired_at.is_none_or(|at| now < at))
             .ok_or(BAD)?;
-        let mut validation = Validation::new(Algorithm::EdDSA);
-        validation.set_required_spec_claims(&["iss", "aud", "exp", "nbf", "sub"]);
-        validation.set_issuer(&[&self.tokens().issuer]);
-        validation.set_audience(&[&self.tokens().audience]);
-        // Times are checked below, against the injected clock.
-        validation.validate_exp = false;
-        validation.validate_nbf = false;
-        let public = DecodingKey::from_ed_components(&key.public_key)
-            .map_err(|error| Error::Internal(format!("a stored public key is broken: {error}")))?;
-        let claims = jsonwebtoken::decode::<Claims>(token, &public, &validation).map_err(|_| BAD)?.claims;
+        let claims = match self.tokens().verified.get(token) {
+            Some(claims) => claims,
+            None => {
+                let claims = self.check_signature(token, key)?;
+                self.tokens().verified.insert(token.to_owned(), claims.clone());
+                claims
+            }
+        };
         let seconds = now.micros().div_euclid(1_000_000);
         if claims.nbf > seconds + LEEWAY_SECONDS || claims.iat > seconds + LEEWAY_SECONDS {
             return Err(BAD);
@@ -289,6 +294,21 @@ impl App {
             return Err(Error::Unauthenticated("the access token has expired; refresh the session"));
         }
         Ok(claims)
+    }
+
+    /// What a token says, if `key` signed it for us. Times are for the caller to check.
+    fn check_signature(&self, token: &str, key: &SigningKey) -> Result<Claims> {
+        let mut validation = Validation::new(Algorithm::EdDSA);
+        validation.set_required_spec_claims(&["iss", "aud", "exp", "nbf", "sub"]);
+        validation.set_issuer(&[&self.tokens().issuer]);
+        validation.set_audience(&[&self.tokens().audience]);
+        // Against the injected clock, not the library's.
+        validation.validate_exp = false;
+        validation.validate_nbf = false;
+        let public = DecodingKey::from_ed_components(&key.public_key)
+            .map_err(|error| Error::Internal(format!("a stored public key is broken: {error}")))?;
+        let decoded = jsonwebtoken::decode::<Claims>(token, &public, &validation);
+        decoded.map(|token| token.claims).map_err(|_| BAD)
     }
 
     async fn keys(&self, now: Timestamp) -> Result<Arc<Keys>> {
