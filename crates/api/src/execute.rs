@@ -463,14 +463,13 @@ impl Edge {
 /// Whether a document may be registered: within the limits, and valid.
 ///
 /// # Errors
-/// What is wrong with it.
-pub fn check_document(text: &str, limits: &Limits) -> Result<(), String> {
+/// Everything that is wrong with it.
+pub fn check_document(text: &str, limits: &Limits) -> Result<(), Vec<String>> {
     let types = document::schema(&schema::sdl());
     let checked = document::parse(text, limits)
         .map_err(|error| vec![error])
         .and_then(|syntax| document::validate(syntax, &types, text.len()));
-    let first = |errors: Vec<ServerError>| errors.into_iter().next().map(|error| error.message);
-    checked.map(drop).map_err(|errors| first(errors).unwrap_or_default())
+    checked.map(drop).map_err(|errors| errors.into_iter().map(|error| error.message).collect())
 }
 
 /// What to say when registered documents cannot be read.
