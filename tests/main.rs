@@ -11,6 +11,7 @@ mod coverage;
 mod crash;
 mod customers;
 mod deals;
+mod documents;
 mod edge;
 mod feed;
 mod golden;
