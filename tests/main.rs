@@ -17,6 +17,7 @@ mod feed;
 mod golden;
 mod http;
 mod imports;
+mod keys;
 mod mail;
 mod reconciliation;
 mod schema;

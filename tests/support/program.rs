@@ -35,8 +35,9 @@ impl Server {
             .current_dir(directory)
             .env("EVENHAND_HTTP__ADDRESS", format!("127.0.0.1:{port}"))
             .env("EVENHAND_HTTP__WORKERS", "1")
-            // One person writes as fast as they can.
+            // One person writes as fast as they can, and a server that is killed keeps its part of a bucket.
             .env("EVENHAND_QUOTAS__USER_CAPACITY", "0")
+            .env("EVENHAND_QUOTAS__ORGANIZATION_CAPACITY", "0")
             .args(["serve", "--migrate"])
             .spawn()
             .expect("the server starts");
