@@ -18,6 +18,7 @@ mod golden;
 mod http;
 mod imports;
 mod keys;
+mod leaving;
 mod mail;
 mod reconciliation;
 mod schema;

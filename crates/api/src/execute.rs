@@ -206,7 +206,7 @@ impl Answer {
     pub(crate) fn may_differ_next_time(&self) -> bool {
         self.errors.iter().any(|error| {
             let code = error.extensions.as_ref().and_then(|extensions| extensions.get("code"));
-            let passing = ["UNAVAILABLE", "RATE_LIMITED", "INTERNAL_SERVER_ERROR"];
+            let passing = ["UNAVAILABLE", "RATE_LIMITED", "INTERNAL_SERVER_ERROR", "UNAUTHENTICATED"];
             passing.iter().any(|passing| code == Some(&async_graphql::Value::from(*passing)))
         })
     }

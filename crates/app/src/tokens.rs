@@ -2,6 +2,7 @@
 //! may do is read from the database at every request, so that a change of role bites at once.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, RwLock};
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
@@ -27,7 +28,7 @@ const LEEWAY_SECONDS: i64 = 5;
 pub const KEY_CACHE_SECONDS: i64 = 300;
 /// How often a node looks for new keys.
 const RELOAD_SECONDS: i64 = 30;
-/// How soon a node looks again when a token names a key that it does not know.
+/// How often at most a node looks again because a token names a key that it does not know.
 const RELOAD_UNKNOWN_SECONDS: i64 = 1;
 /// Tokens whose signature was found right and is not checked again: a check costs more than a light query.
 const VERIFIED_TOKENS_MAX: usize = 10_000;
@@ -77,6 +78,8 @@ pub(crate) struct Tokens {
     audience: String,
     lifetime: Duration,
     keys: RwLock<Arc<Keys>>,
+    // First instant at which an unknown key is looked for again.
+    next_look_us: AtomicI64,
     // By the whole token, with the key that signed it: neither can be swapped for another.
     verified: Cache<String, Claims>,
 }
@@ -95,8 +98,16 @@ impl Tokens {
             audience: settings.audience.clone(),
             lifetime: settings.access_token_lifetime,
             keys: RwLock::new(Arc::new(Keys { loaded_at: None, all: Vec::new(), signer: None })),
+            next_look_us: AtomicI64::new(i64::MIN),
             verified: Cache::new(VERIFIED_TOKENS_MAX),
         }
+    }
+
+    /// Another node may have made a key just now; but whoever invents names of keys shall not keep us busy.
+    fn may_look_again(&self, now: Timestamp) -> bool {
+        let next = now.plus(Duration::seconds(RELOAD_UNKNOWN_SECONDS)).micros();
+        let allowed = |next_look: i64| (next_look <= now.micros() || next_look > next).then_some(next);
+        self.next_look_us.fetch_update(Ordering::Relaxed, Ordering::Relaxed, allowed).is_ok()
     }
 
     fn cached(&self) -> Arc<Keys> {
@@ -270,7 +281,7 @@ impl App {
         let kid = key_id(token).ok_or(BAD)?;
         let now = self.now();
         let mut keys = self.keys(now).await?;
-        if !keys.all.iter().any(|key| key.id == kid) && keys.older_than(now, RELOAD_UNKNOWN_SECONDS) {
+        if !keys.all.iter().any(|key| key.id == kid) && self.tokens().may_look_again(now) {
             keys = self.reload_keys().await?;
         }
         let key = keys
@@ -313,7 +324,17 @@ impl App {
 
     async fn keys(&self, now: Timestamp) -> Result<Arc<Keys>> {
         let keys = self.tokens().cached();
-        if keys.older_than(now, RELOAD_SECONDS) { self.reload_keys().await } else { Ok(keys) }
+        if !keys.older_than(now, RELOAD_SECONDS) {
+            return Ok(keys);
+        }
+        match self.reload_keys().await {
+            // Who is signed in shall hear that the database is away, not that their token is wrong.
+            Err(error) if !keys.all.is_empty() => {
+                tracing::warn!(%error, "the signing keys could not be read again");
+                Ok(keys)
+            }
+            outcome => outcome,
+        }
     }
 
     async fn reload_keys(&self) -> Result<Arc<Keys>> {
