@@ -2,20 +2,22 @@
 
 use std::cell::Cell;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use evenhand_domain::error::{Error, Result};
 use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sea_orm::sqlx::{self, ConnectOptions as _};
+use sea_orm::sqlx::{self, AssertSqlSafe, ConnectOptions as _, PgConnection, SqliteConnection};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+    QueryResult, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
+use sea_query_sqlx::SqlxValues;
 
 use crate::error::database_error;
 use crate::health::SchemaState;
-use crate::reads::{Reading, Reads};
+use crate::reads::{Driver, Reading, Reads};
 
 /// How long a SQLite writer waits for another process (an import beside a server) to finish.
 const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -25,6 +27,8 @@ const SQLITE_WRITER_CACHE: &str = "-16000";
 const SQLITE_CHECKPOINT_PAGES: &str = "4000";
 /// Longest wait of a statement for a lock on PostgreSQL.
 const POSTGRES_LOCK_TIMEOUT_MS: u32 = 2_000;
+/// After so many instructions a statement of SQLite looks whether somebody still waits for it.
+const SQLITE_STEPS: i32 = 10_000;
 /// How often PostgreSQL looks, while a statement runs, whether its client is still there.
 const POSTGRES_CLIENT_CHECK_MS: u32 = 500;
 /// Prepared statements that a connection keeps.
@@ -228,6 +232,54 @@ impl Backend {
     pub(crate) async fn close(self) -> Result<()> {
         self.read.close().await;
         self.write.close().await.map_err(database_error)
+    }
+}
+
+impl Driver for PgConnectOptions {
+    type Connection = PgConnection;
+
+    // The server looks after its client by itself (`client_connection_check_interval`).
+    async fn open(&self, _: Arc<AtomicBool>) -> sqlx::Result<Self::Connection> {
+        self.connect().await
+    }
+
+    async fn rows(
+        connection: &mut Self::Connection,
+        sql: String,
+        values: SqlxValues,
+    ) -> sqlx::Result<Vec<QueryResult>> {
+        let rows = sqlx::query_with(AssertSqlSafe(sql), values).fetch_all(connection).await?;
+        Ok(rows.into_iter().map(QueryResult::from).collect())
+    }
+}
+
+impl Driver for SqliteConnectOptions {
+    type Connection = SqliteConnection;
+
+    async fn open(&self, abandoned: Arc<AtomicBool>) -> sqlx::Result<Self::Connection> {
+        let mut connection = self.connect().await?;
+        let goes_on = move || !abandoned.load(Ordering::Relaxed);
+        connection.lock_handle().await?.set_progress_handler(SQLITE_STEPS, goes_on);
+        Ok(connection)
+    }
+
+    async fn rows(
+        connection: &mut Self::Connection,
+        sql: String,
+        values: SqlxValues,
+    ) -> sqlx::Result<Vec<QueryResult>> {
+        let rows = sqlx::query_with(AssertSqlSafe(sql), values).fetch_all(connection).await?;
+        Ok(rows.into_iter().map(QueryResult::from).collect())
+    }
+}
+
+impl Reading {
+    /// Which of the two it reads.
+    pub(crate) fn backend(&self) -> DbBackend {
+        match self {
+            Self::Sqlite(_) => DbBackend::Sqlite,
+            Self::Postgres(_) => DbBackend::Postgres,
+        }
     }
 }
 

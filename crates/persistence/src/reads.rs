@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use sea_orm::prelude::async_trait::async_trait;
 use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::sqlite::SqliteConnectOptions;
-use sea_orm::sqlx::{self, AssertSqlSafe, ConnectOptions, Connection as _, PgConnection, SqliteConnection};
+use sea_orm::sqlx::{self, Connection as _};
 use sea_orm::{
     ConnAcquireErr, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult,
     RuntimeErr, Statement, Values,
@@ -26,8 +26,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// How long a connection is kept: a database that moved behind its name is left in the end.
 const LIFETIME: Duration = Duration::from_secs(30 * 60);
-/// After so many instructions a statement of SQLite looks whether somebody still waits for it.
-const SQLITE_STEPS: i32 = 10_000;
 /// PostgreSQL: the server, or somebody with rights over it, ended the session.
 const SESSION_ENDED: &[&str] = &["57P01", "57P02", "57P03"];
 
@@ -52,44 +50,6 @@ pub(crate) trait Driver: std::fmt::Debug + Send + Sync {
         sql: String,
         values: SqlxValues,
     ) -> impl Future<Output = sqlx::Result<Vec<QueryResult>>> + Send;
-}
-
-impl Driver for PgConnectOptions {
-    type Connection = PgConnection;
-
-    // The server looks after its client by itself (`client_connection_check_interval`).
-    async fn open(&self, _: Arc<AtomicBool>) -> sqlx::Result<Self::Connection> {
-        self.connect().await
-    }
-
-    async fn rows(
-        connection: &mut Self::Connection,
-        sql: String,
-        values: SqlxValues,
-    ) -> sqlx::Result<Vec<QueryResult>> {
-        let rows = sqlx::query_with(AssertSqlSafe(sql), values).fetch_all(connection).await?;
-        Ok(rows.into_iter().map(QueryResult::from).collect())
-    }
-}
-
-impl Driver for SqliteConnectOptions {
-    type Connection = SqliteConnection;
-
-    async fn open(&self, abandoned: Arc<AtomicBool>) -> sqlx::Result<Self::Connection> {
-        let mut connection = self.connect().await?;
-        let goes_on = move || !abandoned.load(Ordering::Relaxed);
-        connection.lock_handle().await?.set_progress_handler(SQLITE_STEPS, goes_on);
-        Ok(connection)
-    }
-
-    async fn rows(
-        connection: &mut Self::Connection,
-        sql: String,
-        values: SqlxValues,
-    ) -> sqlx::Result<Vec<QueryResult>> {
-        let rows = sqlx::query_with(AssertSqlSafe(sql), values).fetch_all(connection).await?;
-        Ok(rows.into_iter().map(QueryResult::from).collect())
-    }
 }
 
 /// The connections of one runtime.
@@ -250,10 +210,7 @@ fn only_reads<T>() -> Result<T, DbErr> {
 #[async_trait]
 impl ConnectionTrait for Reading {
     fn get_database_backend(&self) -> DbBackend {
-        match self {
-            Self::Sqlite(_) => DbBackend::Sqlite,
-            Self::Postgres(_) => DbBackend::Postgres,
-        }
+        self.backend()
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
@@ -302,5 +259,52 @@ impl ConnectionTrait for Source<'_> {
 
     async fn execute_unprepared(&self, _: &str) -> Result<ExecResult, DbErr> {
         only_reads()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ENDLESS: &str =
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT COUNT(*) FROM n";
+
+    fn reads(width: usize) -> Reads<SqliteConnectOptions> {
+        Reads::new(SqliteConnectOptions::new(), width, Duration::from_millis(500))
+    }
+
+    fn statement(sql: &str) -> Statement {
+        Statement::from_string(DbBackend::Sqlite, sql)
+    }
+
+    #[tokio::test]
+    async fn connections_are_kept_and_as_many_as_may_be() {
+        let reads = reads(2);
+        for _ in 0..5 {
+            let both = tokio::join!(reads.rows(statement("SELECT 1")), reads.rows(statement("SELECT 2")));
+            assert!(both.0.is_ok() && both.1.is_ok());
+        }
+        assert_eq!(reads.lane().kept().len(), 2);
+        // A statement that the database refuses costs no connection.
+        assert!(reads.rows(statement("SELECT nonsense")).await.is_err());
+        assert_eq!((reads.lane().kept().len(), reads.lane().permits.available_permits()), (2, 2));
+    }
+
+    #[tokio::test]
+    async fn a_read_that_nobody_waits_for_ends_and_gives_its_place_back() {
+        let reads = reads(1);
+        reads.rows(statement("SELECT 1")).await.expect("rows");
+        let abandoned = Arc::clone(&reads.lane().kept()[0].abandoned);
+        let waited = tokio::time::timeout(Duration::from_millis(20), reads.rows(statement(ENDLESS))).await;
+        assert!(waited.is_err(), "it has no end");
+        reads.rows(statement("SELECT 1")).await.expect("the place is free");
+        // The handler that asks whether to go on is gone once the statement has ended and the connection is closed.
+        for _ in 0..200 {
+            if Arc::strong_count(&abandoned) == 1 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("the statement still runs");
     }
 }
