@@ -194,6 +194,7 @@ async fn handle(
     request_id: &str,
 ) -> Result<Reply, Refusal> {
     if edge.admission.is_full() {
+        skip(payload, edge.settings.body_bytes_max).await;
         return Err(too_many(edge));
     }
     let incoming = incoming(http, payload, edge).await?;
@@ -325,6 +326,18 @@ fn is_json(http: &HttpRequest) -> bool {
     let charset =
         parts.find_map(|part| part.to_ascii_lowercase().strip_prefix("charset=").map(str::to_owned));
     json && charset.is_none_or(|charset| matches!(charset.trim_matches('"'), "utf-8" | "utf8"))
+}
+
+/// Passes over a body: a connection with something unread would have to be closed and opened again, which costs
+/// more than the refusal.
+async fn skip(mut payload: Payload, max: usize) {
+    let mut skipped = 0;
+    while let Some(Ok(chunk)) = payload.next().await {
+        skipped += chunk.len();
+        if skipped > max {
+            break;
+        }
+    }
 }
 
 /// Reads a body of at most `max` bytes, also after it is inflated.

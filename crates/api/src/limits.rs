@@ -27,9 +27,10 @@ pub struct Limits {
     pub mutation_fields: u64,
     /// Most objects that an answer may hold, page sizes multiplied.
     pub nodes: u64,
-    /// Requests that run at the same time on this node.
+    /// Requests that run at the same time on this node; 0 is [`IN_FLIGHT_OF_A_THREAD`] for each thread. More would
+    /// only wait inside, each with its memory.
     pub in_flight: usize,
-    /// Of these, requests of one organisation, so that another one always finds room.
+    /// Of these, requests of one organisation, so that another one always finds room; 0 is three quarters.
     pub in_flight_of_one: usize,
     /// Requests that wait for their turn; more are refused at once.
     pub queue: usize,
@@ -51,12 +52,26 @@ impl Default for Limits {
             root_fields: 20,
             mutation_fields: 5,
             nodes: 10_000,
-            in_flight: 64,
-            in_flight_of_one: 48,
-            queue: 128,
+            in_flight: 16,
+            in_flight_of_one: 12,
+            queue: 32,
             subscriptions: 50,
             streams: 10_000,
         }
+    }
+}
+
+impl Limits {
+    /// Decides what is left to the number of threads.
+    #[must_use]
+    pub fn for_threads(mut self, threads: usize) -> Self {
+        if self.in_flight == 0 {
+            self.in_flight = IN_FLIGHT_OF_A_THREAD * threads;
+        }
+        if self.in_flight_of_one == 0 {
+            self.in_flight_of_one = (self.in_flight * 3 / 4).max(1);
+        }
+        self
     }
 }
 
@@ -71,6 +86,8 @@ pub struct Quotas {
     pub address: Rate,
 }
 
+/// Requests that run at the same time for each thread, where nothing else is said.
+pub const IN_FLIGHT_OF_A_THREAD: usize = 8;
 /// Deepest nesting of brackets of all kinds, lists and objects in arguments included: parsers call themselves.
 pub(crate) const BRACKETS_DEEP_MAX: usize = 64;
 /// Deepest nesting of fragments in fragments.

@@ -111,11 +111,19 @@ pub fn api(app: App, settings: &Settings) -> Api {
             trusted_proxies: settings.http.trusted_proxies.clone(),
             allowed_origins: settings.http.allowed_origins.clone(),
             introspection: settings.http.introspection,
-            limits: settings.limits.clone(),
+            limits: settings.limits.clone().for_threads(threads(settings)),
             quotas: quotas(&settings.quotas),
             show_statements: false,
         },
     )
+}
+
+/// Threads that serve requests.
+fn threads(settings: &Settings) -> usize {
+    match settings.http.workers {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        threads => threads,
+    }
 }
 
 fn quotas(settings: &QuotaSettings) -> Quotas {

@@ -27,7 +27,7 @@ const DOCUMENT_BYTES: RangeInclusive<u64> = 256..=1024 * 1024;
 const DOCUMENT_PARTS: RangeInclusive<u64> = 10..=100_000;
 const DEPTH: RangeInclusive<u64> = 1..=50;
 const NODES: RangeInclusive<u64> = 1..=1_000_000;
-const IN_FLIGHT: RangeInclusive<u64> = 1..=10_000;
+const IN_FLIGHT: RangeInclusive<u64> = 0..=10_000;
 const QUEUE: RangeInclusive<u64> = 0..=100_000;
 const BODY_BYTES: RangeInclusive<u64> = 1024..=64 * 1024 * 1024;
 const WORKERS: RangeInclusive<u64> = 0..=256;

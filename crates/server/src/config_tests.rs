@@ -85,7 +85,7 @@ fn bad_values_are_refused_with_key_origin_and_reason() {
         ("[http]\naddress = \"localhost\"", "http.address (file "),
         ("[http]\ntrusted_proxies = [\"proxy\"]", "http.trusted_proxies[0] (file "),
         ("[http]\ntrusted_proxies = \"10.0.0.1\"", "expected a list"),
-        ("[limits]\nin_flight = 0", "0 is not in the range 1 to 10000"),
+        ("[limits]\nin_flight = 10001", "10001 is not in the range 0 to 10000"),
         ("[quotas]\nuser_capacity = -1", "quotas.user_capacity"),
         ("[http]\npublic_url = \"example.com\"", "http.public_url (file "),
         ("[log]\nformat = \"xml\"", "log.format (file "),
