@@ -153,6 +153,8 @@ wire_enum! {
         Activity = "activity",
         /// A deal.
         Deal = "deal",
+        /// A target.
+        Target = "target",
         /// An import.
         Import = "import",
     }
@@ -219,6 +221,34 @@ wire_enum! {
         DealLost = "deal.lost",
         /// A won deal was cancelled and its credit reversed.
         DealCancelled = "deal.cancelled",
+        /// A target was proposed.
+        TargetProposed = "target.proposed",
+        /// One side answered with other terms; the earlier ones are kept.
+        TargetCountered = "target.countered",
+        /// One of those who must agree signed the terms.
+        TargetSigned = "target.signed",
+        /// The last signature was given: the terms are agreed.
+        TargetAgreed = "target.agreed",
+        /// A team's target was split over its members, or its buffer changed.
+        TargetCascaded = "target.cascaded",
+        /// A department signed that it will deliver a resource.
+        SupportCommitted = "target.support_committed",
+        /// A resource was delivered.
+        SupportDelivered = "target.support_delivered",
+        /// All required support is signed and the unit adds up: the target is published.
+        TargetCommitted = "target.committed",
+        /// The target counts from now on.
+        TargetActivated = "target.activated",
+        /// New terms for the rest of the period were proposed.
+        AmendmentProposed = "target.amendment_proposed",
+        /// Agreed new terms count from a day on.
+        TargetAmended = "target.amended",
+        /// The terms of an amendment were taken back.
+        AmendmentWithdrawn = "target.amendment_withdrawn",
+        /// A target was taken back before it counted.
+        TargetWithdrawn = "target.withdrawn",
+        /// The period is over and the result frozen.
+        TargetClosed = "target.closed",
         /// An import was requested.
         ImportStarted = "import.started",
         /// An import ended.

@@ -23,6 +23,7 @@ pub mod organizations;
 pub mod products;
 pub mod reconciliation;
 pub mod sessions;
+pub mod targets;
 pub mod teams;
 pub mod users;
 pub mod wire;
