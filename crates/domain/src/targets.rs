@@ -35,6 +35,7 @@ mod terms;
 
 pub use agreement::{NewTarget, TERMS_MAX};
 pub use bands::{AchievabilitySummary, AchievabilityVerdict, Band, Bands, TargetLevel};
+pub use lifecycle::{Closed, Closing};
 pub use lines::{
     COUNT_MAX, DUE_LEAD_DAYS_MAX, Figure, Metric, NewLine, Quantity, TargetLine, WHOLE_PPM, WORKDAYS_MAX,
 };
@@ -176,6 +177,7 @@ enum Step {
     Activate,
     Amend,
     Withdraw,
+    Close,
 }
 
 impl Step {
@@ -210,6 +212,7 @@ impl Step {
                 &[Proposed, Countered, Agreed, Committed, Amending, AmendmentAgreed],
                 "Only a target or an amendment that does not count yet can be withdrawn",
             ),
+            Self::Close => (&[Active, Amending, AmendmentAgreed], "Only an active target can be closed"),
         }
     }
 }

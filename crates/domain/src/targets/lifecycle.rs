@@ -1,16 +1,37 @@
 //! What happens to agreed terms: support is signed and delivered, the unit adds up, the target counts, and its
 //! result is frozen.
 
-use chrono::NaiveDate;
+use chrono::{Duration, NaiveDate};
 
 use super::cascade::{RollUp, check_buffer};
 use super::lines::{Figure, TargetLine};
 use super::support::{Commitment, Delivery, SupportPlan};
 use super::{Acting, LateActivation, Step, Target, TargetOwner, TargetState};
+use crate::attainment::{AttainmentLine, Snapshot};
 use crate::change::{Change, EventKind};
 use crate::error::{Code, Error, Problem, Problems, Result};
 use crate::id::SupportResourceId;
+use crate::reconciliation::Reconciliation;
 use crate::text;
+
+/// What must be true of a period before its targets can be closed.
+#[derive(Clone, Copy, Debug)]
+pub struct Closing<'a> {
+    /// The first workday of the period that is not closed yet.
+    pub first_open_day: Option<NaiveDate>,
+    /// The proof that personal figures equal company figures, of the whole period.
+    pub reconciliation: &'a Reconciliation,
+}
+
+/// A closed target with its frozen result: both are written, or neither.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Closed {
+    /// New state and event.
+    pub change: Change<Target>,
+    /// The result, the base of the next target.
+    pub snapshot: Snapshot,
+}
 
 impl Target {
     /// A person of `department`, as the caller has found them to be, signs that it will deliver a resource.
@@ -192,6 +213,65 @@ impl Target {
             problems.push(Problem::new(Code::ApprovalRequired, message));
         }
         problems.finish_with(|| Some(LateActivation { reason: reason?, approver_id: acting.user_id }))
+    }
+
+    /// Freezes the result of the period. `attainment` is the state at its end, `position` the last position of the
+    /// feed that it has seen. An amendment that was never settled lapses.
+    ///
+    /// # Errors
+    /// `INVALID_TRANSITION` unless the target is active; `SELF_APPROVAL` for the owner; `TOO_EARLY` before the end of
+    /// the period; `DAY_NOT_CLOSED`; `NOT_RECONCILED`. [`Error::Internal`] for the proof of something else.
+    pub fn close(
+        &self,
+        closing: Closing<'_>,
+        attainment: Vec<AttainmentLine>,
+        position: i64,
+        acting: &Acting,
+    ) -> Result<Closed> {
+        self.check_step(Step::Close)?;
+        self.check_not_owner(acting)?;
+        // Instants are whole microseconds.
+        let last_instant = self.period.bounds(acting.zone).1.plus(Duration::microseconds(-1));
+        let proof = closing.reconciliation;
+        let mut problems = Problems::default();
+        if acting.now <= last_instant {
+            let message = format!("The period lasts until {}; close it then.", self.period.end());
+            problems.push(Problem::new(Code::TooEarly, message));
+        } else if proof.period != self.period || proof.as_of < last_instant {
+            return Err(Error::Internal("the reconciliation does not cover the period to be closed".into()));
+        }
+        if let Some(day) = closing.first_open_day {
+            let message = format!("The work of {day} is not closed yet.");
+            problems.push(Problem::new(Code::DayNotClosed, message));
+        }
+        if !proof.balanced() {
+            let message =
+                "Personal figures and company figures differ; see the reconciliation of the period.";
+            problems.push(Problem::new(Code::NotReconciled, message));
+        }
+        problems.finish()?;
+
+        let mut after = Self {
+            state: TargetState::Closed,
+            closed_at: Some(acting.now),
+            updated_at: acting.now,
+            ..self.clone()
+        };
+        if let Some(lapsed) = after.amendment.take() {
+            after.keep(lapsed);
+        }
+        let snapshot = Snapshot {
+            target_id: self.id,
+            terms_number: self.terms.number,
+            as_of: last_instant,
+            position,
+            lines: attainment,
+        };
+        let change = Change::updated(EventKind::TargetClosed, self, after);
+        let missed: Vec<_> = self.missed(acting.today()).map(|id| id.to_string()).collect();
+        let change =
+            change.with_detail("attainment", snapshot.view()).with_detail("missedSupport", missed.into());
+        Ok(Closed { change, snapshot })
     }
 
     /// Resources that should have been delivered by local day `today` and were not.

@@ -1,6 +1,8 @@
 //! Support, publication, activation, amendments and the end; and the whole transition table.
 
 use super::*;
+use crate::attainment::{Actuals, Progress, Snapshot, attain};
+use crate::reconciliation::{CompanyFigure, Reconciliation};
 
 fn resource_id() -> SupportResourceId {
     id(101)
@@ -10,10 +12,39 @@ fn marketing(day: &str) -> Acting {
     acting(DAN, None, day)
 }
 
+fn end_of_november() -> Timestamp {
+    Timestamp::start_of(date("2026-12-01"), chrono_tz::Pacific::Auckland)
+}
+
+fn proof(period: Period, as_of: &str, company_minor: i64) -> Reconciliation {
+    let currency = Currency::parse("USD").expect("a currency");
+    let company = CompanyFigure {
+        currency,
+        won_minor: company_minor,
+        won_deals: 1,
+        cancelled_minor: 0,
+        cancelled_deals: 0,
+    };
+    let at = Timestamp::start_of(date(as_of), chrono_tz::Pacific::Auckland);
+    Reconciliation::build(period, at, &[company], &[], &[]).expect("a proof")
+}
+
+fn close(target: &Target, closing: Closing<'_>, acting: &Acting) -> Result<Closed> {
+    let progress = Progress::of(&[1; 20], 20);
+    let lines = attain(&target.terms.lines, &Actuals { deals: 3, ..Actuals::default() }, &progress, &[])?;
+    target.close(closing, lines, 77, acting)
+}
+
+fn closed() -> Target {
+    let proof = proof(november(), "2026-12-01", 0);
+    let closing = Closing { first_open_day: None, reconciliation: &proof };
+    close(&active(), closing, &manager("2026-12-02")).expect("closed").change.into_state()
+}
+
 type Attempt = fn(&Target) -> Result<()>;
 
-/// Each step with input that nothing but the stage can refuse, on a day inside the period.
-const STEPS: [(&str, Attempt); 9] = [
+/// Each step with input that nothing but the stage can refuse, on a day inside the period; `Close` on one after it.
+const STEPS: [(&str, Attempt); 10] = [
     ("counter", |target| {
         let open = target.on_the_table().unwrap_or(&target.terms);
         let acting =
@@ -37,6 +68,11 @@ const STEPS: [(&str, Attempt); 9] = [
         target.amend(&amended_from("2026-11-16"), new_ids(), &manager("2026-11-15")).map(drop)
     }),
     ("withdraw", |target| target.withdraw("Wrong.", &manager("2026-11-15")).map(drop)),
+    ("close", |target| {
+        let proof = proof(november(), "2026-12-01", 0);
+        close(target, Closing { first_open_day: None, reconciliation: &proof }, &manager("2026-12-02"))
+            .map(drop)
+    }),
 ];
 
 /// The same target in every stage, with an optional resource that is not signed and one that is.
@@ -78,15 +114,15 @@ fn stages() -> [(&'static str, Target); 9] {
 fn every_step_in_every_state_is_allowed_or_refused_as_the_table_says() {
     // One column for each step of STEPS.
     let table = [
-        ("PROPOSED", "xx..x...x"),
-        ("COUNTERED", "xx..x...x"),
-        ("AGREED", "..xxxx..x"),
-        ("COMMITTED", "..xxx.x.x"),
-        ("ACTIVE", "..xxx..x."),
-        ("amending", "xxxxx...x"),
-        ("amendment agreed", "..xxxx..x"),
-        ("CLOSED", "........."),
-        ("WITHDRAWN", "........."),
+        ("PROPOSED", "xx..x...x."),
+        ("COUNTERED", "xx..x...x."),
+        ("AGREED", "..xxxx..x."),
+        ("COMMITTED", "..xxx.x.x."),
+        ("ACTIVE", "..xxx..x.x"),
+        ("amending", "xxxxx...xx"),
+        ("amendment agreed", "..xxxx..xx"),
+        ("CLOSED", ".........."),
+        ("WITHDRAWN", ".........."),
     ];
     for ((name, target), (row, allowed)) in stages().into_iter().zip(table) {
         assert_eq!(name, row);
@@ -390,4 +426,52 @@ fn an_amended_period_asks_each_part_by_its_days() {
         "what is only on the table asks nothing"
     );
     assert_eq!(asked(&proposed(fewer()), &days(|_| 1)), [100, 600_000, 180, 18, 3]);
+}
+
+#[test]
+fn a_target_is_closed_when_the_period_is_proven() {
+    let target = active();
+    let green = proof(november(), "2026-12-01", 0);
+    let october = Period::new(PeriodKind::Month, date("2026-10-01")).expect("a month");
+    let other_period = proof(october, "2026-12-01", 0);
+    let too_early = proof(november(), "2026-11-30", 0);
+    let red = proof(november(), "2026-12-01", 5);
+    let open = Some(date("2026-11-27"));
+    let midnight = end_of_november();
+    let just_before =
+        Acting { now: midnight.plus(chrono::Duration::microseconds(-1)), ..manager("2026-11-30") };
+    for (name, first_open_day, reconciliation, acting, expected) in [
+        ("all is well", None, &green, manager("2026-12-01"), &[][..]),
+        ("by an administrator", None, &green, outsider("2026-12-01"), &[]),
+        ("by the owner", None, &green, owner("2026-12-01"), &["SELF_APPROVAL"]),
+        ("before the end", None, &green, manager("2026-11-30"), &["TOO_EARLY"]),
+        ("just before the end", None, &green, just_before, &["TOO_EARLY"]),
+        ("at the end", None, &green, Acting { now: midnight, ..just_before }, &[]),
+        ("a day is open", open, &green, manager("2026-12-01"), &["DAY_NOT_CLOSED"]),
+        ("figures differ", None, &red, manager("2026-12-01"), &["NOT_RECONCILED"]),
+        ("nothing is done", open, &red, manager("2026-12-01"), &["DAY_NOT_CLOSED", "NOT_RECONCILED"]),
+    ] {
+        let closing = Closing { first_open_day, reconciliation };
+        assert_eq!(problems(close(&target, closing, &acting)), expected, "{name}");
+    }
+    for foreign in [&other_period, &too_early] {
+        let closing = Closing { first_open_day: None, reconciliation: foreign };
+        assert!(matches!(close(&target, closing, &manager("2026-12-01")), Err(Error::Internal(_))));
+    }
+}
+
+#[test]
+fn closing_freezes_the_result_and_lets_open_amendments_lapse() {
+    assert_eq!(closed().state, TargetState::Closed);
+    let proof = proof(november(), "2026-12-01", 0);
+    let closing = Closing { first_open_day: None, reconciliation: &proof };
+    let Closed { change, snapshot } = close(&amending(), closing, &manager("2026-12-03")).expect("closed");
+    assert_eq!(change.event().kind, EventKind::TargetClosed);
+    let last = end_of_november().plus(chrono::Duration::microseconds(-1));
+    let Snapshot { target_id, terms_number, as_of, position, lines } = &snapshot;
+    assert_eq!((*target_id, *terms_number, *as_of, *position, lines.len()), (id(10), 1, last, 77, 5));
+    assert_eq!(lines[4].distance, Some(Quantity::Count(1)));
+    assert_eq!(change.event().after["attainment"]["lines"][4]["ratioPpm"], 750_000);
+    assert_eq!((&change.state().amendment, change.state().history.len()), (&None, 1));
+    assert!(change.state().history[0].agreed_at.is_none());
 }
