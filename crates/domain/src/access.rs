@@ -87,6 +87,16 @@ permissions! {
     CancelDeals,
     /// Won revenue of persons and teams.
     ReadRevenue,
+    /// Targets, their derivation, and the distance to them.
+    ReadTargets,
+    /// Propose, amend, cascade, activate and withdraw targets.
+    ManageTargets,
+    /// Answer the terms of a target and sign them.
+    SignTargets,
+    /// Sign for support that one's department owes, and record its delivery.
+    CommitSupport,
+    /// Close a period and freeze the results of its targets.
+    CloseTargets,
     /// The proof that personal figures equal company figures.
     ReadReconciliation,
     /// The change feed, limited to changes of what the caller may read.
@@ -105,21 +115,27 @@ fn scope(role: Role, permission: Permission) -> Option<Scope> {
     Some(match (permission, role) {
         (SignIn | UseOwnAccount, _) => Own,
         (ReadOrganization | ReadUsers | ReadTeams | ReadProducts | ReadChanges, _) => Organization,
+        // Nobody signs for others; an administrator neither.
+        (SignTargets, Admin) => Own,
         (_, Admin) => Organization,
 
         (
             ReadCustomers | WriteCustomers | ReadActivities | LogActivities | ReadDeals | WriteDeals
-            | ReadRevenue,
+            | ReadRevenue | ReadTargets | SignTargets,
             Rep,
         ) => Own,
         (ReadCustomers | WriteCustomers | AssignCustomers, Manager) => Team,
         (ReadActivities | LogActivities, Manager) => Team,
         (ReadDeals | WriteDeals | CancelDeals | ReadRevenue, Manager) => Team,
+        (ReadTargets | ManageTargets | SignTargets, Manager) => Team,
+        // A department owes support to targets of other teams.
+        (CommitSupport, Manager | Finance) => Organization,
 
         (ReadCustomers | ReadActivities, ServiceAgent) => Organization,
         (LogActivities, ServiceAgent) => Own,
 
         (ReadCustomers | ReadDeals | ReadRevenue | ReadReconciliation, Finance) => Organization,
+        (ReadTargets | CloseTargets, Finance) => Organization,
 
         _ => return None,
     })
