@@ -3,14 +3,15 @@
 //! chain verifies.
 
 use std::collections::HashSet;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::json;
+
+use crate::support::program::{Server, create_administrator, evenhand, gql, sign_in, wait_ready};
 
 /// Kills of the SQLite server.
 const KILLS: u64 = 200;
@@ -20,108 +21,6 @@ const RESTARTS: usize = 5;
 const CLIENTS: usize = 4;
 /// How soon a server must serve after it, or its database, came back.
 const RECOVERY_MAX: Duration = Duration::from_secs(5);
-const PASSWORD: &str = "correct horse battery";
-const SECRET: &str = "q7Zr2kXv9TnBw4LpY8mHs3DfGc6JaE1u";
-
-/// The binary under test, built beside this one.
-fn evenhand(database: &str) -> Command {
-    let path = std::env::current_exe().expect("this test has a path");
-    let path = path.parent().and_then(Path::parent).expect("target directory").join("evenhand");
-    assert!(path.exists(), "{} is missing: build the workspace first, or use tests/run", path.display());
-    let mut command = Command::new(path);
-    command.env_clear().env("EVENHAND_AUTH__SECRET", SECRET).env("EVENHAND_LOG__FILTER", "error");
-    command.args(["--database", database]).stdin(Stdio::null()).stdout(Stdio::null());
-    command
-}
-
-/// A server process that dies with its owner.
-struct Server {
-    process: std::process::Child,
-    url: String,
-}
-
-impl Server {
-    fn start(database: &str, directory: &Path) -> Self {
-        let port =
-            TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port").port();
-        let process = evenhand(database)
-            .current_dir(directory)
-            .env("EVENHAND_HTTP__ADDRESS", format!("127.0.0.1:{port}"))
-            .env("EVENHAND_HTTP__WORKERS", "1")
-            // One person writes as fast as they can.
-            .env("EVENHAND_QUOTAS__USER_CAPACITY", "0")
-            .args(["serve", "--migrate"])
-            .spawn()
-            .expect("the server starts");
-        Self { process, url: format!("http://127.0.0.1:{port}") }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may be dead already, which is what this is for.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn create_administrator(database: &str, directory: &Path) {
-    use std::io::Write;
-    let mut process = evenhand(database)
-        .current_dir(directory)
-        .args([
-            "admin",
-            "create",
-            "--organization",
-            "Crash Co",
-            "--email",
-            "admin@example.com",
-            "--password-stdin",
-        ])
-        .stdin(Stdio::piped())
-        .spawn()
-        .expect("admin create starts");
-    process.stdin.take().expect("a pipe").write_all(PASSWORD.as_bytes()).expect("the password is read");
-    assert!(process.wait().expect("admin create ends").success());
-}
-
-async fn gql(http: &reqwest::Client, url: &str, token: &str, query: &str, variables: Value) -> Option<Value> {
-    let mut request = http.post(format!("{url}/graphql")).timeout(Duration::from_secs(10));
-    if !token.is_empty() {
-        request = request.bearer_auth(token);
-    }
-    let answer = request.json(&json!({ "query": query, "variables": variables })).send().await.ok()?;
-    answer.json().await.ok()
-}
-
-/// Waits until the server answers, and signs in.
-async fn sign_in(http: &reqwest::Client, url: &str) -> String {
-    let started = Instant::now();
-    loop {
-        let query = "mutation($p: String!) { signIn(input: { email: \"admin@example.com\", password: $p }) { accessToken } }";
-        if let Some(answer) = gql(http, url, "", query, json!({ "p": PASSWORD })).await
-            && let Some(token) = answer["data"]["signIn"]["accessToken"].as_str()
-        {
-            return token.to_owned();
-        }
-        assert!(started.elapsed() < Duration::from_secs(20), "no sign-in within 20 s");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
-async fn wait_ready(http: &reqwest::Client, url: &str, max: Duration) {
-    let started = Instant::now();
-    while http
-        .get(format!("{url}/ready"))
-        .send()
-        .await
-        .is_ok_and(|answer| answer.status().is_success())
-        .eq(&false)
-    {
-        assert!(started.elapsed() < max, "not ready within {max:?}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-}
 
 /// What the clients know.
 #[derive(Default)]

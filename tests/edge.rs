@@ -18,6 +18,7 @@ both!(
     streams_end_with_their_session,
     registered_documents_stand_for_themselves,
     kept_queries_stay_in_their_organisation,
+    guessed_hashes_are_paid_for,
 );
 
 const CREATE: &str = "mutation($input: CreateTeamInput!) { createTeam(input: $input) { team { id name } userErrors { code } } }";
@@ -275,4 +276,27 @@ async fn kept_queries_stay_in_their_organisation(t: TestApp) {
     admin.send(&json!({ "query": query, "extensions": extensions })).await.ok();
     assert_eq!(admin.send(&by_hash).await.ok()["viewer"]["role"], "ADMIN");
     assert_eq!(stranger.send(&by_hash).await.code(), "PERSISTED_QUERY_NOT_FOUND");
+}
+
+async fn guessed_hashes_are_paid_for(t: TestApp) {
+    let node = t.node(|settings| settings.quotas.user = Rate { capacity: 50, per_second: 1 }).await;
+    let client = node.client(&t.admin());
+    // A kept query is found without a look-up.
+    let query = "{ viewer { role } } # paid";
+    let kept =
+        json!({ "persistedQuery": { "sha256Hash": evenhand_app::secrets::token_hash(query), "version": 1 } });
+    client.send(&json!({ "query": query, "extensions": kept })).await.ok();
+    let sent = client.gql(query, json!({})).await;
+    let found = client.send(&json!({ "extensions": kept })).await;
+    assert_eq!((found.ok(), found.statements), (sent.ok(), sent.statements));
+
+    let mut sought = 0;
+    let seek = async |number| by_hash(&client, &format!("{number:064x}")).await;
+    while seek(sought).await.code() == "PERSISTED_QUERY_NOT_FOUND" {
+        sought += 1;
+    }
+    let refused = seek(sought).await;
+    assert_eq!((sought, refused.status, refused.code(), refused.statements), (47, 429, "RATE_LIMITED", 0));
+    assert!(refused.headers.contains_key("retry-after"));
+    node.kill().await;
 }

@@ -8,6 +8,7 @@ pub(crate) mod clock;
 pub(crate) mod database;
 pub(crate) mod golden;
 pub(crate) mod people;
+pub(crate) mod program;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::panic::{AssertUnwindSafe, resume_unwind};

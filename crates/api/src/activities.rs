@@ -115,7 +115,7 @@ impl Activity {
 
 /// The activity with this id; null where there is none or the caller may not see it.
 pub(crate) async fn load(ctx: &Context<'_>, id: ActivityId) -> Result<Option<Activity>> {
-    let request = Request::of(ctx).clone();
+    let request = Request::of(ctx).asker();
     let activity = Request::of(ctx).loaders().activities.load(id, |ids| async move {
         let activities = request.query(&ActivitiesByIds(ids)).await?;
         Ok(activities.into_iter().map(|activity| (activity.id, activity)).collect())
@@ -146,7 +146,7 @@ async fn newest(
     customer: CustomerId,
     size: u32,
 ) -> std::result::Result<Page<domain::Activity>, Error> {
-    let batch = request.clone();
+    let batch = request.asker();
     let page = request.loaders().customer_activities.load((customer, size), |keys| async move {
         // One query can ask for several sizes under different names; each is a batch of its own.
         let mut sizes: BTreeMap<u32, Vec<CustomerId>> = BTreeMap::new();
@@ -169,7 +169,7 @@ fn total_of_customer(request: &Request, customer: CustomerId) -> Total {
     Box::new(move || {
         let request = request.clone();
         async move {
-            let batch = request.clone();
+            let batch = request.asker();
             let count = request.loaders().customer_activity_counts.load(customer, |customers| async move {
                 batch.query(&CountActivitiesOfCustomers(customers)).await
             });

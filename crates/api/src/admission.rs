@@ -51,6 +51,11 @@ impl Admission {
         tokio::time::timeout(QUEUE_TIMEOUT, turn).await.ok().flatten()
     }
 
+    /// Whether as many run and wait as may: whoever comes now is told to come back before anything is read.
+    pub(crate) fn is_full(&self) -> bool {
+        self.all.available_permits() == 0 && self.waiting.available_permits() == 0
+    }
+
     fn of_one(&self, organization: Option<OrganizationId>) -> Arc<Semaphore> {
         let mut organizations = self.organizations.lock().unwrap_or_else(PoisonError::into_inner);
         // As many entries as requests can run or wait; the others are idle.

@@ -9,9 +9,17 @@ use evenhand_domain::error::Result;
 
 use crate::schema::Loaders;
 
-/// One request. Cheap to clone, so that loaders can take it along.
+/// One request. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Request(Arc<Inner>);
+pub(crate) struct Request {
+    asker: Asker,
+    loaders: Arc<Loaders>,
+}
+
+/// Who asks, and whom: what a loader takes along. Never a [`Request`], whose loaders hold what is being loaded:
+/// where a request is dropped half-way, each would keep the other alive for ever.
+#[derive(Clone)]
+pub(crate) struct Asker(Arc<Inner>);
 
 struct Inner {
     app: App,
@@ -19,13 +27,19 @@ struct Inner {
     actor: RwLock<Actor>,
     request_id: String,
     address: Option<IpAddr>,
-    loaders: Loaders,
+}
+
+impl std::ops::Deref for Request {
+    type Target = Asker;
+    fn deref(&self) -> &Asker {
+        &self.asker
+    }
 }
 
 impl Request {
     pub(crate) fn new(app: App, actor: Actor, request_id: String, address: Option<IpAddr>) -> Self {
-        let loaders = Loaders::default();
-        Self(Arc::new(Inner { app, actor: RwLock::new(actor), request_id, address, loaders }))
+        let asker = Asker(Arc::new(Inner { app, actor: RwLock::new(actor), request_id, address }));
+        Self { asker, loaders: Arc::default() }
     }
 
     /// The request that a resolver belongs to.
@@ -33,16 +47,16 @@ impl Request {
         ctx.data_unchecked::<Self>()
     }
 
-    /// Runs a command for the caller. What was loaded before is forgotten: it may have changed.
-    pub(crate) async fn execute<C: Command>(&self, command: &C) -> Result<C::Output> {
-        let outcome = self.app().execute(&self.actor(), &self.0.request_id, command).await;
-        self.0.loaders.clear();
-        outcome
+    /// Who asks, for a loader to take along.
+    pub(crate) fn asker(&self) -> Asker {
+        self.asker.clone()
     }
 
-    /// Runs a query for the caller.
-    pub(crate) async fn query<Q: Query>(&self, query: &Q) -> Result<Q::Output> {
-        self.app().query(&self.actor(), query).await
+    /// Runs a command for the caller. What was loaded before is forgotten: it may have changed.
+    pub(crate) async fn execute<C: Command>(&self, command: &C) -> Result<C::Output> {
+        let outcome = self.app().execute(&self.actor(), &self.asker.0.request_id, command).await;
+        self.loaders.clear();
+        outcome
     }
 
     /// Runs a query for the caller as they are now: for streams, which outlive a change of role.
@@ -52,17 +66,28 @@ impl Request {
         self.query(query).await
     }
 
+    pub(crate) fn become_actor(&self, actor: Actor) {
+        *self.asker.0.actor.write().unwrap_or_else(PoisonError::into_inner) = actor;
+        self.loaders.clear();
+    }
+
+    pub(crate) fn loaders(&self) -> &Loaders {
+        &self.loaders
+    }
+}
+
+impl Asker {
+    /// Runs a query for the caller.
+    pub(crate) async fn query<Q: Query>(&self, query: &Q) -> Result<Q::Output> {
+        self.app().query(&self.actor(), query).await
+    }
+
     pub(crate) fn app(&self) -> &App {
         &self.0.app
     }
 
     pub(crate) fn actor(&self) -> Actor {
         *self.0.actor.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn become_actor(&self, actor: Actor) {
-        *self.0.actor.write().unwrap_or_else(PoisonError::into_inner) = actor;
-        self.0.loaders.clear();
     }
 
     /// The organisation's date now; the UTC date for a caller who is not signed in.
@@ -80,10 +105,6 @@ impl Request {
 
     pub(crate) fn address(&self) -> Option<IpAddr> {
         self.0.address
-    }
-
-    pub(crate) fn loaders(&self) -> &Loaders {
-        &self.0.loaders
     }
 }
 

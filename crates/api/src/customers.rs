@@ -129,7 +129,7 @@ impl Customer {
 
     /// The steps through the stages, oldest first. Steps are never changed or removed.
     async fn stage_history(&self, ctx: &Context<'_>) -> Result<Vec<StageChange>> {
-        let request = Request::of(ctx).clone();
+        let request = Request::of(ctx).asker();
         let steps = Request::of(ctx).loaders().stage_changes.load(self.0.id, |ids| async move {
             let mut histories: HashMap<CustomerId, Vec<domain::StageChange>> = HashMap::new();
             for step in request.query(&StageChangesByCustomers(ids)).await? {
@@ -245,7 +245,7 @@ async fn user(ctx: &Context<'_>, id: Option<UserId>) -> Result<Option<User>> {
 }
 
 async fn owner_periods(ctx: &Context<'_>, id: CustomerId) -> Result<Vec<OwnerPeriod>> {
-    let request = Request::of(ctx).clone();
+    let request = Request::of(ctx).asker();
     let periods = Request::of(ctx).loaders().owner_periods.load(id, |ids| async move {
         let mut histories: HashMap<CustomerId, Vec<OwnerPeriod>> = HashMap::new();
         for period in request.query(&OwnerPeriodsByCustomers(ids)).await? {
@@ -258,7 +258,7 @@ async fn owner_periods(ctx: &Context<'_>, id: CustomerId) -> Result<Vec<OwnerPer
 
 /// The customer with this id; null where there is none or the caller may not see it.
 pub(crate) async fn load(ctx: &Context<'_>, id: CustomerId) -> Result<Option<Customer>> {
-    let request = Request::of(ctx).clone();
+    let request = Request::of(ctx).asker();
     let customer = Request::of(ctx).loaders().customers.load(id, |ids| async move {
         let customers = request.query(&CustomersByIds(ids)).await?;
         Ok(customers.into_iter().map(|customer| (customer.id, customer)).collect())

@@ -127,7 +127,7 @@ impl Deal {
     /// Who is credited with which part, oldest first: the lines of the win, and after a cancellation their
     /// reversals. Empty while the deal is not won.
     async fn credits(&self, ctx: &Context<'_>) -> Result<Vec<CreditLine>> {
-        let request = Request::of(ctx).clone();
+        let request = Request::of(ctx).asker();
         let lines = Request::of(ctx)
             .loaders()
             .credit_lines
@@ -212,7 +212,7 @@ pub(crate) fn hidden<T: Default>(result: std::result::Result<T, Error>) -> std::
 
 /// The deal with this id; null where there is none or the caller may not see it.
 pub(crate) async fn load(ctx: &Context<'_>, id: DealId) -> Result<Option<Deal>> {
-    let request = Request::of(ctx).clone();
+    let request = Request::of(ctx).asker();
     let deal = Request::of(ctx).loaders().deals.load(id, |ids| async move {
         let deals = request.query(&DealsByIds(ids)).await?;
         Ok(deals.into_iter().map(|deal| (deal.id, deal)).collect())
@@ -246,7 +246,7 @@ async fn newest(
     customer: CustomerId,
     size: u32,
 ) -> std::result::Result<Page<domain::Deal>, Error> {
-    let batch = request.clone();
+    let batch = request.asker();
     let page = request.loaders().newest_deals.load((customer, size), |keys| async move {
         // One query can ask for several sizes under different names; each is a batch of its own.
         let mut by_size: HashMap<u32, Vec<CustomerId>> = HashMap::new();
@@ -269,7 +269,7 @@ fn customer_total(request: &Request, customer: CustomerId) -> Total {
     Box::new(move || {
         let request = request.clone();
         async move {
-            let batch = request.clone();
+            let batch = request.asker();
             let count = request.loaders().deal_counts.load(customer, |customers| async move {
                 batch.query(&CountDealsOfCustomers(customers)).await
             });

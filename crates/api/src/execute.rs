@@ -34,6 +34,9 @@ use crate::vigil::Vigil;
 
 type Hash = [u8; 32];
 
+/// What it costs to look a document up, in points: guessed hashes would send statements for nothing.
+const LOOKUP_COST: u64 = 1;
+
 /// What a worker thread shares.
 pub(crate) struct Edge {
     pub(crate) app: App,
@@ -95,8 +98,8 @@ pub(crate) struct Caller {
 pub(crate) struct Judged {
     pub(crate) kind: OperationType,
     pub(crate) cost: u64,
-    /// Of the document and its variables.
-    pub(crate) fingerprint: String,
+    // Of the document's text.
+    hash: Hash,
     document: Arc<Document>,
     operation_name: Option<String>,
     variables: Variables,
@@ -166,6 +169,19 @@ impl Refusal {
     }
 }
 
+impl Judged {
+    /// What tells this operation from others: hash of the document, its variables and the chosen operation.
+    pub(crate) fn fingerprint(&self) -> String {
+        let variables = serde_json::to_string(&self.variables).unwrap_or_default();
+        let mut fingerprint = Sha256::new_with_prefix(self.hash);
+        for part in [variables.as_str(), self.operation_name.as_deref().unwrap_or_default()] {
+            fingerprint.update(part);
+            fingerprint.update([0]);
+        }
+        hexadecimal(&fingerprint.finalize())
+    }
+}
+
 impl From<Vec<ServerError>> for Refusal {
     fn from(errors: Vec<ServerError>) -> Self {
         Self { status: 400, transport: false, errors, retry_after_s: None, quota: None }
@@ -190,7 +206,7 @@ impl Answer {
     pub(crate) fn may_differ_next_time(&self) -> bool {
         self.errors.iter().any(|error| {
             let code = error.extensions.as_ref().and_then(|extensions| extensions.get("code"));
-            let passing = ["UNAVAILABLE", "RATE_LIMITED", "INTERNAL_SERVER_ERROR"];
+            let passing = ["UNAVAILABLE", "RATE_LIMITED", "INTERNAL_SERVER_ERROR", "UNAUTHENTICATED"];
             passing.iter().any(|passing| code == Some(&async_graphql::Value::from(*passing)))
         })
     }
@@ -251,7 +267,8 @@ impl Edge {
         }
     }
 
-    /// Judges a request: nothing has run and no statement was sent when it is refused.
+    /// Judges a request: nothing has run when it is refused, and no statement was sent but for the look-up of a
+    /// registered document.
     pub(crate) async fn judge(&self, incoming: Incoming, caller: &Caller) -> Result<Judged, Refusal> {
         let text = self.text(&incoming, caller).await?;
         let hash: Hash = Sha256::digest(text.as_bytes()).into();
@@ -298,14 +315,6 @@ impl Edge {
                 return Err(edge("FORBIDDEN", message).into());
             }
         }
-        let mut fingerprint = Sha256::new_with_prefix(hash);
-        for part in
-            [&serde_json::to_string(&incoming.variables).unwrap_or_default(), name.unwrap_or_default()]
-        {
-            fingerprint.update(part);
-            fingerprint.update([0]);
-        }
-        let fingerprint = hexadecimal(&fingerprint.finalize());
         let given = serde_json_bytes(incoming.variables);
         coerce_variable_values(&self.types, operation, &given).map_err(|error| {
             let mut shown = edge("BAD_USER_INPUT", error.message().to_string());
@@ -314,7 +323,7 @@ impl Edge {
         })?;
         let operation_name = operation.name.as_ref().map(ToString::to_string);
         let show_cost = incoming.show_cost;
-        Ok(Judged { kind, cost, fingerprint, document, operation_name, variables, show_cost })
+        Ok(Judged { kind, cost, hash, document, operation_name, variables, show_cost })
     }
 
     /// A place for an open stream; it is free again when the permit is dropped.
@@ -364,15 +373,12 @@ impl Edge {
             return Err(Refusal::transport(400, "The hash is not that of the query."));
         }
         let Some(hash) = own.or(given) else { return Err(Refusal::transport(400, "query is missing.")) };
+        let kept = self.persisted.get(&(organization, hash));
         if let Some(organization) = organization {
-            let unavailable = |error: Error| {
-                tracing::warn!(request_id = caller.request_id, %error, "registered documents were not read");
-                Refusal::busy("The service cannot answer right now. Try again shortly.", 2)
-            };
-            let only = self.app.is_trusted_client(organization, &caller.client).await.map_err(unavailable)?;
-            if only || own.is_none() {
-                let trusted = self.trusted(organization, hash).await.map_err(unavailable)?;
-                match trusted {
+            let only = self.app.is_trusted_client(organization, &caller.client).await;
+            let only = only.map_err(|error| unread(&error, caller))?;
+            if only || (own.is_none() && kept.is_none()) {
+                match self.trusted(organization, hash, caller).await? {
                     Some(text) => return Ok(text),
                     None if only => {
                         let message = "This client may send registered documents only, and this one is not.";
@@ -390,20 +396,23 @@ impl Edge {
                 }
                 Ok(text)
             }
-            None => self
-                .persisted
-                .get(&(organization, hash))
-                .ok_or_else(|| edge("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound").into()),
+            None => kept.ok_or_else(|| edge("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound").into()),
         }
     }
 
     /// A document that the organisation has registered.
-    async fn trusted(&self, organization: OrganizationId, hash: Hash) -> Result<Option<Arc<str>>, Error> {
+    async fn trusted(
+        &self,
+        organization: OrganizationId,
+        hash: Hash,
+        caller: &Caller,
+    ) -> Result<Option<Arc<str>>, Refusal> {
         if let Some(text) = self.trusted.get(&(Some(organization), hash)) {
             return Ok(Some(text));
         }
-        let found = self.app.trusted_document(organization, &hexadecimal(&hash)).await?;
-        let text: Option<Arc<str>> = found.map(Into::into);
+        self.charge(LOOKUP_COST, caller).await?;
+        let found = self.app.trusted_document(organization, &hexadecimal(&hash)).await;
+        let text: Option<Arc<str>> = found.map_err(|error| unread(&error, caller))?.map(Into::into);
         if let Some(text) = &text {
             self.trusted.insert((Some(organization), hash), Arc::clone(text));
         }
@@ -459,14 +468,19 @@ impl Edge {
 /// Whether a document may be registered: within the limits, and valid.
 ///
 /// # Errors
-/// What is wrong with it.
-pub fn check_document(text: &str, limits: &Limits) -> Result<(), String> {
+/// Everything that is wrong with it.
+pub fn check_document(text: &str, limits: &Limits) -> Result<(), Vec<String>> {
     let types = document::schema(&schema::sdl());
     let checked = document::parse(text, limits)
         .map_err(|error| vec![error])
         .and_then(|syntax| document::validate(syntax, &types, text.len()));
-    let first = |errors: Vec<ServerError>| errors.into_iter().next().map(|error| error.message);
-    checked.map(drop).map_err(|errors| first(errors).unwrap_or_default())
+    checked.map(drop).map_err(|errors| errors.into_iter().map(|error| error.message).collect())
+}
+
+/// What to say when registered documents cannot be read.
+fn unread(error: &Error, caller: &Caller) -> Refusal {
+    tracing::warn!(request_id = caller.request_id, %error, "registered documents were not read");
+    Refusal::busy("The service cannot answer right now. Try again shortly.", 2)
 }
 
 /// Gives an answer the shape, the codes and the texts that clients may rely on.

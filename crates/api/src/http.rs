@@ -193,6 +193,9 @@ async fn handle(
     edge: &Edge,
     request_id: &str,
 ) -> Result<Reply, Refusal> {
+    if edge.admission.is_full() {
+        return Err(too_many(edge));
+    }
     let incoming = incoming(http, payload, edge).await?;
     let caller = caller(http, edge, request_id.to_owned()).await;
     let key = idempotency_key(http)?;
@@ -231,21 +234,22 @@ async fn keyed(edge: &Edge, judged: Judged, caller: &Caller, key: &str) -> Resul
         tracing::warn!(request_id = caller.request_id, %error, "an idempotency key could not be claimed");
         Refusal::busy("The service cannot answer right now. Try again shortly.", RETRY_S.0)
     };
-    let ticket = match edge.app.claim_key(&principal, key, &judged.fingerprint).await.map_err(unavailable)? {
-        Claim::Run(ticket) => ticket,
-        Claim::Replay(status, body) => {
-            return Ok(Reply { status, body, quota: None, retry_after_s: None, replayed: true });
-        }
-        Claim::InFlight => {
-            let message = "The mutation with this Idempotency-Key is still running. Ask again shortly.";
-            return Err(Refusal::key(409, "IDEMPOTENCY_KEY_IN_FLIGHT", message));
-        }
-        Claim::Mismatch => {
-            let message =
-                "This Idempotency-Key was sent with another mutation or other variables. Take a new one.";
-            return Err(Refusal::key(422, "IDEMPOTENCY_KEY_REUSED", message));
-        }
-    };
+    let ticket =
+        match edge.app.claim_key(&principal, key, &judged.fingerprint()).await.map_err(unavailable)? {
+            Claim::Run(ticket) => ticket,
+            Claim::Replay(status, body) => {
+                return Ok(Reply { status, body, quota: None, retry_after_s: None, replayed: true });
+            }
+            Claim::InFlight => {
+                let message = "The mutation with this Idempotency-Key is still running. Ask again shortly.";
+                return Err(Refusal::key(409, "IDEMPOTENCY_KEY_IN_FLIGHT", message));
+            }
+            Claim::Mismatch => {
+                let message =
+                    "This Idempotency-Key was sent with another mutation or other variables. Take a new one.";
+                return Err(Refusal::key(422, "IDEMPOTENCY_KEY_REUSED", message));
+            }
+        };
     let outcome = ticket.hold(run(edge, judged, caller)).await;
     let kept = match &outcome {
         Ok(answer) if !answer.may_differ_next_time() => {
@@ -262,16 +266,15 @@ async fn keyed(edge: &Edge, judged: Judged, caller: &Caller, key: &str) -> Resul
 pub(crate) async fn run(edge: &Edge, judged: Judged, caller: &Caller) -> Result<Answer, Refusal> {
     let quota = edge.charge(judged.cost, caller).await?;
     let organization = caller.identity.as_ref().map(|identity| identity.organization);
-    let Some(_permit) = edge.admission.enter(organization).await else {
-        return Err(Refusal::busy(
-            "Too many requests are being answered. Try again shortly.",
-            retry_after(edge),
-        ));
-    };
+    let Some(_permit) = edge.admission.enter(organization).await else { return Err(too_many(edge)) };
     let actor = edge.actor(caller).await?;
     let mut answer = edge.run(judged, actor, caller).await;
     answer.quota = quota;
     Ok(answer)
+}
+
+fn too_many(edge: &Edge) -> Refusal {
+    Refusal::busy("Too many requests are being answered. Try again shortly.", retry_after(edge))
 }
 
 /// Seconds to wait, spread so that not all come back at once.

@@ -67,3 +67,41 @@ where
         state.waiting.clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_waits_for_each_other_is_fetched_together_and_once() {
+        let loader = Loader::<u32, u32>::default();
+        let fetches = Mutex::new(Vec::new());
+        let load = |key: u32| {
+            loader.load(key, |mut keys| {
+                keys.sort_unstable();
+                fetches.lock().expect("a list").push(keys.clone());
+                async move { Ok(keys.into_iter().filter(|key| *key < 3).map(|key| (key, key * 10)).collect()) }
+            })
+        };
+        let found = futures_util::future::join_all([1, 2, 3, 1].map(load)).await;
+        let found: Vec<_> = found.into_iter().map(|value| value.expect("loaded")).collect();
+        assert_eq!(found, [Some(10), Some(20), None, Some(10)]);
+        assert_eq!(*fetches.lock().expect("a list"), [[1, 2, 3]]);
+    }
+
+    #[tokio::test]
+    async fn a_request_that_is_dropped_half_way_leaves_nothing_behind() {
+        let asker = Arc::new(());
+        let loader = Arc::new(Loader::<u32, u32>::default());
+        let taken = Arc::clone(&asker);
+        let load = loader.load(1, |_| async move {
+            std::future::pending::<()>().await;
+            drop(taken);
+            Ok(HashMap::new())
+        });
+        let waited = tokio::time::timeout(std::time::Duration::from_millis(1), load).await;
+        assert!(waited.is_err() && Arc::strong_count(&asker) == 2, "it is being fetched");
+        drop(loader);
+        assert_eq!(Arc::strong_count(&asker), 1);
+    }
+}

@@ -113,8 +113,10 @@ macro_rules! connection {
 
         #[doc = concat!("A page of ", $of, ".")]
         pub(crate) struct $connection {
-            nodes: Vec<($node, String)>,
-            page_info: $crate::page::PageInfo,
+            nodes: Vec<($node, evenhand_domain::page::Cursor)>,
+            has_next_page: bool,
+            has_previous_page: bool,
+            sort: String,
             total: $crate::page::Total,
         }
 
@@ -125,18 +127,17 @@ macro_rules! connection {
                 sort: &str,
                 total: $crate::page::Total,
             ) -> Self {
-                let nodes: Vec<($node, String)> = page
-                    .items
-                    .into_iter()
-                    .map(|(node, cursor)| (node.into(), $crate::page::encode(&cursor, sort)))
-                    .collect();
-                let page_info = $crate::page::PageInfo {
+                Self {
+                    nodes: page.items.into_iter().map(|(node, cursor)| (node.into(), cursor)).collect(),
                     has_next_page: page.has_next,
                     has_previous_page: page.has_previous,
-                    start_cursor: nodes.first().map(|(_, cursor)| cursor.clone()),
-                    end_cursor: nodes.last().map(|(_, cursor)| cursor.clone()),
-                };
-                Self { nodes, page_info, total }
+                    sort: sort.to_owned(),
+                    total,
+                }
+            }
+
+            fn cursor(&self, place: &($node, evenhand_domain::page::Cursor)) -> String {
+                $crate::page::encode(&place.1, &self.sort)
             }
         }
 
@@ -145,20 +146,23 @@ macro_rules! connection {
         impl $connection {
             /// The entries with their cursors.
             async fn edges(&self) -> Vec<$edge> {
-                self.nodes
-                    .iter()
-                    .map(|(node, cursor)| $edge { cursor: cursor.clone(), node: node.clone() })
-                    .collect()
+                let edge = |place| $edge { cursor: self.cursor(place), node: place.0.clone() };
+                self.nodes.iter().map(edge).collect()
             }
 
             /// The entries without cursors.
-            async fn nodes(&self) -> Vec<$node> {
-                self.nodes.iter().map(|(node, _)| node.clone()).collect()
+            async fn nodes(&self) -> Vec<&$node> {
+                self.nodes.iter().map(|(node, _)| node).collect()
             }
 
             /// Where this page lies in the whole list.
-            async fn page_info(&self) -> &$crate::page::PageInfo {
-                &self.page_info
+            async fn page_info(&self) -> $crate::page::PageInfo {
+                $crate::page::PageInfo {
+                    has_next_page: self.has_next_page,
+                    has_previous_page: self.has_previous_page,
+                    start_cursor: self.nodes.first().map(|place| self.cursor(place)),
+                    end_cursor: self.nodes.last().map(|place| self.cursor(place)),
+                }
             }
 
             /// Number of entries in the whole list, with the same filter. Counted only when selected.

@@ -85,7 +85,7 @@ impl Product {
 
 /// The product with this id; null where there is none.
 pub(crate) async fn load(ctx: &Context<'_>, id: ProductId) -> Result<Option<Product>> {
-    let request = Request::of(ctx).clone();
+    let request = Request::of(ctx).asker();
     let product = Request::of(ctx).loaders().products.load(id, |ids| async move {
         let products = request.query(&ProductsByIds(ids)).await?;
         Ok(products.into_iter().map(|product| (product.id, product)).collect())

@@ -213,7 +213,7 @@ pub(crate) async fn user_revenue(
     as_of: Option<DateTime>,
 ) -> Result<Option<Vec<Money>>> {
     let key = (user, facts(period, as_of)?);
-    let request = Request::of(ctx).clone();
+    let request = Request::of(ctx).asker();
     let found = Request::of(ctx).loaders().user_revenue.load(key, |keys| async move {
         let mut revenue = HashMap::new();
         for (facts, users) in by_facts(keys) {
@@ -232,7 +232,7 @@ pub(crate) async fn team_revenue(
     as_of: Option<DateTime>,
 ) -> Result<Option<Vec<Money>>> {
     let key = (team, facts(period, as_of)?);
-    let request = Request::of(ctx).clone();
+    let request = Request::of(ctx).asker();
     let found = Request::of(ctx).loaders().team_revenue.load(key, |keys| async move {
         let mut revenue = HashMap::new();
         for (facts, teams) in by_facts(keys) {

@@ -56,7 +56,7 @@ impl Team {
 
     /// The teams directly below.
     async fn children(&self, ctx: &Context<'_>) -> Result<Vec<Team>> {
-        let request = Request::of(ctx).clone();
+        let request = Request::of(ctx).asker();
         let below = Request::of(ctx).loaders().teams_below.load(self.0.id, |parents| async move {
             let mut below: std::collections::HashMap<TeamId, Vec<domain::Team>> = Default::default();
             for team in request.query(&TeamsBelow(parents)).await? {
@@ -101,7 +101,7 @@ impl Team {
 
 /// The team with this id; null where there is none.
 pub(crate) async fn load(ctx: &Context<'_>, id: TeamId) -> Result<Option<Team>> {
-    let request = Request::of(ctx).clone();
+    let request = Request::of(ctx).asker();
     let team = Request::of(ctx).loaders().teams.load(id, |ids| async move {
         let teams = request.query(&TeamsByIds(ids)).await?;
         Ok(teams.into_iter().map(|team| (team.id, team)).collect())

@@ -189,7 +189,7 @@ impl Membership {
 }
 
 async fn memberships(ctx: &Context<'_>, id: UserId) -> Result<Vec<users::Membership>> {
-    let request = Request::of(ctx).clone();
+    let request = Request::of(ctx).asker();
     let stays = Request::of(ctx)
         .loaders()
         .memberships
@@ -199,7 +199,7 @@ async fn memberships(ctx: &Context<'_>, id: UserId) -> Result<Vec<users::Members
 
 /// The user with this id; null where there is none.
 pub(crate) async fn load(ctx: &Context<'_>, id: UserId) -> Result<Option<User>> {
-    let request = Request::of(ctx).clone();
+    let request = Request::of(ctx).asker();
     let user = Request::of(ctx).loaders().users.load(id, |ids| async move {
         let users = request.query(&UsersByIds(ids)).await?;
         Ok(users.into_iter().map(|user| (user.id, user)).collect::<HashMap<_, _>>())

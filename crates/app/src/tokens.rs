@@ -2,6 +2,7 @@
 //! may do is read from the database at every request, so that a change of role bites at once.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, RwLock};
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
@@ -14,6 +15,7 @@ use evenhand_domain::id::{EntityId, OrganizationId, SessionId, UserId};
 use evenhand_domain::time::Timestamp;
 use evenhand_persistence::SigningKey;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use quick_cache::sync::Cache;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -26,14 +28,18 @@ const LEEWAY_SECONDS: i64 = 5;
 pub const KEY_CACHE_SECONDS: i64 = 300;
 /// How often a node looks for new keys.
 const RELOAD_SECONDS: i64 = 30;
-/// How soon a node looks again when a token names a key that it does not know.
+/// How often at most a node looks again because a token names a key that it does not know.
 const RELOAD_UNKNOWN_SECONDS: i64 = 1;
+/// Tokens whose signature was found right and is not checked again: a check costs more than a light query.
+const VERIFIED_TOKENS_MAX: usize = 10_000;
 /// Longest token that is looked at, in bytes.
 const TOKEN_BYTES_MAX: usize = 4_096;
 /// Where the sealed private keys belong.
 const SEAL_CONTEXT: &str = "signing-key";
 
-#[derive(Debug, Serialize, Deserialize)]
+const BAD: Error = Error::Unauthenticated("the access token is not valid");
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Claims {
     iss: String,
     aud: String,
@@ -72,6 +78,10 @@ pub(crate) struct Tokens {
     audience: String,
     lifetime: Duration,
     keys: RwLock<Arc<Keys>>,
+    // First instant at which an unknown key is looked for again.
+    next_look_us: AtomicI64,
+    // By the whole token, with the key that signed it: neither can be swapped for another.
+    verified: Cache<String, Claims>,
 }
 
 struct Keys {
@@ -88,7 +98,16 @@ impl Tokens {
             audience: settings.audience.clone(),
             lifetime: settings.access_token_lifetime,
             keys: RwLock::new(Arc::new(Keys { loaded_at: None, all: Vec::new(), signer: None })),
+            next_look_us: AtomicI64::new(i64::MIN),
+            verified: Cache::new(VERIFIED_TOKENS_MAX),
         }
+    }
+
+    /// Another node may have made a key just now; but whoever invents names of keys shall not keep us busy.
+    fn may_look_again(&self, now: Timestamp) -> bool {
+        let next = now.plus(Duration::seconds(RELOAD_UNKNOWN_SECONDS)).micros();
+        let allowed = |next_look: i64| (next_look <= now.micros() || next_look > next).then_some(next);
+        self.next_look_us.fetch_update(Ordering::Relaxed, Ordering::Relaxed, allowed).is_ok()
     }
 
     fn cached(&self) -> Arc<Keys> {
@@ -256,14 +275,13 @@ impl App {
     }
 
     async fn verify(&self, token: &str) -> Result<Claims> {
-        const BAD: Error = Error::Unauthenticated("the access token is not valid");
         if token.len() > TOKEN_BYTES_MAX {
             return Err(BAD);
         }
         let kid = key_id(token).ok_or(BAD)?;
         let now = self.now();
         let mut keys = self.keys(now).await?;
-        if !keys.all.iter().any(|key| key.id == kid) && keys.older_than(now, RELOAD_UNKNOWN_SECONDS) {
+        if !keys.all.iter().any(|key| key.id == kid) && self.tokens().may_look_again(now) {
             keys = self.reload_keys().await?;
         }
         let key = keys
@@ -271,16 +289,14 @@ impl App {
             .iter()
             .find(|key| key.id == kid && key.retired_at.is_none_or(|at| now < at))
             .ok_or(BAD)?;
-        let mut validation = Validation::new(Algorithm::EdDSA);
-        validation.set_required_spec_claims(&["iss", "aud", "exp", "nbf", "sub"]);
-        validation.set_issuer(&[&self.tokens().issuer]);
-        validation.set_audience(&[&self.tokens().audience]);
-        // Times are checked below, against the injected clock.
-        validation.validate_exp = false;
-        validation.validate_nbf = false;
-        let public = DecodingKey::from_ed_components(&key.public_key)
-            .map_err(|error| Error::Internal(format!("a stored public key is broken: {error}")))?;
-        let claims = jsonwebtoken::decode::<Claims>(token, &public, &validation).map_err(|_| BAD)?.claims;
+        let claims = match self.tokens().verified.get(token) {
+            Some(claims) => claims,
+            None => {
+                let claims = self.check_signature(token, key)?;
+                self.tokens().verified.insert(token.to_owned(), claims.clone());
+                claims
+            }
+        };
         let seconds = now.micros().div_euclid(1_000_000);
         if claims.nbf > seconds + LEEWAY_SECONDS || claims.iat > seconds + LEEWAY_SECONDS {
             return Err(BAD);
@@ -291,9 +307,34 @@ impl App {
         Ok(claims)
     }
 
+    /// What a token says, if `key` signed it for us. Times are for the caller to check.
+    fn check_signature(&self, token: &str, key: &SigningKey) -> Result<Claims> {
+        let mut validation = Validation::new(Algorithm::EdDSA);
+        validation.set_required_spec_claims(&["iss", "aud", "exp", "nbf", "sub"]);
+        validation.set_issuer(&[&self.tokens().issuer]);
+        validation.set_audience(&[&self.tokens().audience]);
+        // Against the injected clock, not the library's.
+        validation.validate_exp = false;
+        validation.validate_nbf = false;
+        let public = DecodingKey::from_ed_components(&key.public_key)
+            .map_err(|error| Error::Internal(format!("a stored public key is broken: {error}")))?;
+        let decoded = jsonwebtoken::decode::<Claims>(token, &public, &validation);
+        decoded.map(|token| token.claims).map_err(|_| BAD)
+    }
+
     async fn keys(&self, now: Timestamp) -> Result<Arc<Keys>> {
         let keys = self.tokens().cached();
-        if keys.older_than(now, RELOAD_SECONDS) { self.reload_keys().await } else { Ok(keys) }
+        if !keys.older_than(now, RELOAD_SECONDS) {
+            return Ok(keys);
+        }
+        match self.reload_keys().await {
+            // Who is signed in shall hear that the database is away, not that their token is wrong.
+            Err(error) if !keys.all.is_empty() => {
+                tracing::warn!(%error, "the signing keys could not be read again");
+                Ok(keys)
+            }
+            outcome => outcome,
+        }
     }
 
     async fn reload_keys(&self) -> Result<Arc<Keys>> {

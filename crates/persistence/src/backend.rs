@@ -1,28 +1,38 @@
 //! The only file that knows which of the two databases it talks to.
 
 use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use evenhand_domain::error::{Error, Result};
-use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::sqlx::postgres::PgConnectOptions;
+use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sea_orm::sqlx::{self, AssertSqlSafe, ConnectOptions as _, PgConnection, SqliteConnection};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+    QueryResult, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
+use sea_query_sqlx::SqlxValues;
 
 use crate::error::database_error;
 use crate::health::SchemaState;
+use crate::reads::{Driver, Reading, Reads};
 
 /// How long a SQLite writer waits for another process (an import beside a server) to finish.
 const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Connections for reads on SQLite; writes have one of their own, so that they queue in fair order.
-const SQLITE_READERS: u32 = 4;
 /// Page cache of the writer, in KiB (negative by SQLite's convention): imports touch many indexes at once.
 const SQLITE_WRITER_CACHE: &str = "-16000";
 /// Pages in the write-ahead log before it is written back: 16 MiB, so that bulk writes do it less often.
 const SQLITE_CHECKPOINT_PAGES: &str = "4000";
-/// A statement that PostgreSQL may wait for a lock.
+/// Longest wait of a statement for a lock on PostgreSQL.
 const POSTGRES_LOCK_TIMEOUT_MS: u32 = 2_000;
+/// After so many instructions a statement of SQLite looks whether somebody still waits for it.
+const SQLITE_STEPS: i32 = 10_000;
+/// How often PostgreSQL looks, while a statement runs, whether its client is still there.
+const POSTGRES_CLIENT_CHECK_MS: u32 = 500;
+/// Prepared statements that a connection keeps.
+const STATEMENTS_KEPT: usize = 500;
 /// Names of the advisory locks on PostgreSQL; any constants that nothing else on the server uses.
 const MIGRATION_LOCK: i64 = 0x45_76_65_6e_68_61_6e_01;
 const SEQUENCER_LOCK: i64 = 0x45_76_65_6e_68_61_6e_02;
@@ -32,8 +42,10 @@ const SEQUENCER_LOCK: i64 = 0x45_76_65_6e_68_61_6e_02;
 pub struct StoreOptions {
     /// `sqlite://PATH` or `postgres://…`.
     pub url: String,
-    /// Connections to PostgreSQL.
+    /// Connections to PostgreSQL for writes and background work together.
     pub max_connections: u32,
+    /// Connections for the reads of each thread that serves requests.
+    pub reads_per_thread: u32,
     /// Longest wait for a connection.
     pub acquire_timeout: Duration,
     /// Longest run of one statement (PostgreSQL).
@@ -46,6 +58,7 @@ impl StoreOptions {
         Self {
             url: url.into(),
             max_connections: 10,
+            reads_per_thread: 4,
             acquire_timeout: Duration::from_secs(2),
             statement_timeout: Duration::from_secs(5),
         }
@@ -66,29 +79,40 @@ pub async fn count_statements<F: Future>(future: F) -> (F::Output, u32) {
         .await
 }
 
+/// Counts a statement that is about to be sent.
+pub(crate) fn count_statement() {
+    // Outside `count_statements` there is nothing to count into, which is the usual case.
+    let _ = STATEMENTS.try_with(|statements| statements.set(statements.get() + 1));
+}
+
 /// The connections of a [`crate::Store`].
 #[derive(Clone, Debug)]
 pub(crate) struct Backend {
     write: DatabaseConnection,
-    read: DatabaseConnection,
+    read: Reading,
 }
 
 impl Backend {
     pub(crate) async fn connect(options: &StoreOptions) -> Result<Self> {
         if options.url.starts_with("sqlite:") {
-            let write = connect(sqlite(options, 1, false)).await?;
-            let read = connect(sqlite(options, SQLITE_READERS, true)).await?;
+            // One that writes, so that writers queue in fair order.
+            let write = connect(sqlite(options)).await?;
+            let url = sqlite_options(&options.url)?.create_if_missing(false).pragma("query_only", "ON");
+            let width = options.reads_per_thread as usize;
+            let read = Reading::Sqlite(Arc::new(Reads::new(url, width, options.acquire_timeout)));
             Ok(Self { write, read })
         } else if options.url.starts_with("postgres://") || options.url.starts_with("postgresql://") {
-            let pool = connect(postgres(options)).await?;
-            Ok(Self { write: pool.clone(), read: pool })
+            let write = connect(postgres(options)).await?;
+            let width = options.reads_per_thread as usize;
+            let read = Reads::new(postgres_options(options)?, width, options.acquire_timeout);
+            Ok(Self { write, read: Reading::Postgres(Arc::new(read)) })
         } else {
             Err(Error::Internal("the database URL must begin with sqlite:// or postgres://".into()))
         }
     }
 
     /// Connections for reads outside a write transaction.
-    pub(crate) fn read(&self) -> &DatabaseConnection {
+    pub(crate) fn read(&self) -> &Reading {
         &self.read
     }
 
@@ -131,7 +155,7 @@ impl Backend {
     pub(crate) async fn schema_state(&self) -> Result<SchemaState> {
         use evenhand_migrations::Migrator;
         use sea_orm_migration::MigratorTrait;
-        let pending = match Migrator::get_pending_migrations_read_only(&self.read).await {
+        let pending = match Migrator::get_pending_migrations_read_only(&self.write).await {
             Ok(pending) => pending,
             // What the migrator says of a migration that it does not know, and of nothing else.
             Err(DbErr::Custom(_)) => return Ok(SchemaState::Ahead),
@@ -199,9 +223,63 @@ impl Backend {
         row.map_or(Ok(false), |row| row.try_get("", "held").map_err(database_error))
     }
 
+    /// Asks for a sign of life, on a connection as requests use it.
+    pub(crate) async fn ping(&self) -> Result<()> {
+        let statement = Statement::from_string(self.read.get_database_backend(), "SELECT 1");
+        self.read.query_all_raw(statement).await.map_err(database_error).map(drop)
+    }
+
     pub(crate) async fn close(self) -> Result<()> {
-        self.write.close().await.map_err(database_error)?;
-        self.read.close().await.map_err(database_error)
+        self.read.close().await;
+        self.write.close().await.map_err(database_error)
+    }
+}
+
+impl Driver for PgConnectOptions {
+    type Connection = PgConnection;
+
+    // The server looks after its client by itself (`client_connection_check_interval`).
+    async fn open(&self, _: Arc<AtomicBool>) -> sqlx::Result<Self::Connection> {
+        self.connect().await
+    }
+
+    async fn rows(
+        connection: &mut Self::Connection,
+        sql: String,
+        values: SqlxValues,
+    ) -> sqlx::Result<Vec<QueryResult>> {
+        let rows = sqlx::query_with(AssertSqlSafe(sql), values).fetch_all(connection).await?;
+        Ok(rows.into_iter().map(QueryResult::from).collect())
+    }
+}
+
+impl Driver for SqliteConnectOptions {
+    type Connection = SqliteConnection;
+
+    async fn open(&self, abandoned: Arc<AtomicBool>) -> sqlx::Result<Self::Connection> {
+        let mut connection = self.connect().await?;
+        let goes_on = move || !abandoned.load(Ordering::Relaxed);
+        connection.lock_handle().await?.set_progress_handler(SQLITE_STEPS, goes_on);
+        Ok(connection)
+    }
+
+    async fn rows(
+        connection: &mut Self::Connection,
+        sql: String,
+        values: SqlxValues,
+    ) -> sqlx::Result<Vec<QueryResult>> {
+        let rows = sqlx::query_with(AssertSqlSafe(sql), values).fetch_all(connection).await?;
+        Ok(rows.into_iter().map(QueryResult::from).collect())
+    }
+}
+
+impl Reading {
+    /// Which of the two it reads.
+    pub(crate) fn backend(&self) -> DbBackend {
+        match self {
+            Self::Sqlite(_) => DbBackend::Sqlite,
+            Self::Postgres(_) => DbBackend::Postgres,
+        }
     }
 }
 
@@ -211,53 +289,67 @@ fn postgres_statement(sql: String) -> Statement {
 
 async fn connect(options: ConnectOptions) -> Result<DatabaseConnection> {
     let mut connection = Database::connect(options).await.map_err(database_error)?;
-    connection.set_metric_callback(|_| {
-        // Outside `count_statements` there is nothing to count into, which is the usual case.
-        let _ = STATEMENTS.try_with(|statements| statements.set(statements.get() + 1));
-    });
+    connection.set_metric_callback(|_| count_statement());
     Ok(connection)
 }
 
-fn sqlite(options: &StoreOptions, connections: u32, read_only: bool) -> ConnectOptions {
+/// What all connections to a SQLite file have in common.
+fn sqlite_options(url: &str) -> Result<SqliteConnectOptions> {
+    let options = url.parse::<SqliteConnectOptions>().map_err(wrong_url)?;
+    Ok(options
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(SQLITE_BUSY_TIMEOUT)
+        .statement_cache_capacity(STATEMENTS_KEPT)
+        .disable_statement_logging())
+}
+
+fn sqlite(options: &StoreOptions) -> ConnectOptions {
     let mut connect = ConnectOptions::new(&options.url);
+    let url = options.url.clone();
     connect
-        .max_connections(connections)
-        .min_connections(connections)
+        .max_connections(1)
+        .min_connections(1)
         .acquire_timeout(options.acquire_timeout.max(SQLITE_BUSY_TIMEOUT))
         .test_before_acquire(false)
         .sqlx_logging(false)
-        .map_sqlx_sqlite_opts(move |sqlite| {
-            let sqlite = sqlite
-                .create_if_missing(!read_only)
-                .journal_mode(SqliteJournalMode::Wal)
-                .synchronous(SqliteSynchronous::Full)
-                .foreign_keys(true)
-                .busy_timeout(SQLITE_BUSY_TIMEOUT)
-                .statement_cache_capacity(500);
-            if read_only {
-                sqlite.pragma("query_only", "ON")
-            } else {
-                sqlite
-                    .pragma("cache_size", SQLITE_WRITER_CACHE)
-                    .pragma("wal_autocheckpoint", SQLITE_CHECKPOINT_PAGES)
-            }
+        .map_sqlx_sqlite_opts(move |given| {
+            let Ok(sqlite) = sqlite_options(&url) else { return given };
+            sqlite
+                .create_if_missing(true)
+                .pragma("cache_size", SQLITE_WRITER_CACHE)
+                .pragma("wal_autocheckpoint", SQLITE_CHECKPOINT_PAGES)
         });
     connect
+}
+
+/// What all connections to a PostgreSQL server have in common.
+fn postgres_options(options: &StoreOptions) -> Result<PgConnectOptions> {
+    let postgres = options.url.parse::<PgConnectOptions>().map_err(wrong_url)?;
+    Ok(postgres
+        .application_name("evenhand")
+        .options([
+            ("statement_timeout", options.statement_timeout.as_millis().to_string()),
+            ("lock_timeout", POSTGRES_LOCK_TIMEOUT_MS.to_string()),
+            ("client_connection_check_interval", POSTGRES_CLIENT_CHECK_MS.to_string()),
+        ])
+        .statement_cache_capacity(STATEMENTS_KEPT)
+        .disable_statement_logging())
 }
 
 fn postgres(options: &StoreOptions) -> ConnectOptions {
     let mut connect = ConnectOptions::new(&options.url);
+    let own = options.clone();
     connect
         .max_connections(options.max_connections)
         .acquire_timeout(options.acquire_timeout)
-        .statement_timeout(options.statement_timeout)
         .test_before_acquire_if_idle_for(Duration::from_secs(5))
-        .set_application_name("evenhand")
         .sqlx_logging(false)
-        .map_sqlx_postgres_opts(|postgres| {
-            postgres
-                .options([("lock_timeout", POSTGRES_LOCK_TIMEOUT_MS.to_string())])
-                .statement_cache_capacity(500)
-        });
+        .map_sqlx_postgres_opts(move |given| postgres_options(&own).unwrap_or(given));
     connect
+}
+
+fn wrong_url(error: sqlx::Error) -> Error {
+    Error::Internal(format!("the database URL is wrong: {error}"))
 }

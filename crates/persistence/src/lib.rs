@@ -26,6 +26,7 @@ mod organizations;
 mod page;
 mod products;
 mod quotas;
+mod reads;
 mod reconciliation;
 mod row;
 mod scope;

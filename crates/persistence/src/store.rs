@@ -7,7 +7,7 @@ use evenhand_domain::change::{Aggregate, Change, Event, Version};
 use evenhand_domain::error::{Error, Result};
 use evenhand_domain::id::{EntityId, OrganizationId};
 use evenhand_domain::time::Timestamp;
-use sea_orm::{DatabaseExecutor, DatabaseTransaction};
+use sea_orm::DatabaseTransaction;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -15,6 +15,7 @@ use crate::backend::{Backend, StoreOptions};
 use crate::error::database_error;
 use crate::ids::IdSource;
 use crate::jobs::PendingJob;
+use crate::reads::Source;
 
 /// The database, behind its grants.
 #[derive(Clone, Debug)]
@@ -52,7 +53,7 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`] when there is none.
     pub async fn ping(&self) -> Result<()> {
-        self.backend.read().ping().await.map_err(database_error)
+        self.backend.ping().await
     }
 
     /// A new id outside a transaction.
@@ -79,7 +80,7 @@ impl Store {
 
     /// A reader for `grant`.
     pub fn reader(&self, grant: Grant, now: Timestamp) -> Reader<'_> {
-        Reader { db: DatabaseExecutor::from(self.backend.read()), grant, now }
+        Reader { db: Source::Reading(self.backend.read()), grant, now }
     }
 
     /// Waits until a transaction of this process commits.
@@ -133,7 +134,7 @@ pub(crate) trait Stored: Aggregate + Sync {
 impl Tx {
     /// A reader inside this transaction.
     pub fn read(&self) -> Reader<'_> {
-        Reader { db: DatabaseExecutor::from(&self.db), grant: self.grant, now: self.now }
+        Reader { db: Source::Tx(&self.db), grant: self.grant, now: self.now }
     }
 
     /// The operation's instant.
@@ -235,7 +236,7 @@ impl Tx {
 /// Reads what its grant may see.
 #[derive(Debug)]
 pub struct Reader<'a> {
-    pub(crate) db: DatabaseExecutor<'a>,
+    pub(crate) db: Source<'a>,
     grant: Grant,
     now: Timestamp,
 }

@@ -150,6 +150,7 @@ fn store_options(database: &DatabaseSettings) -> StoreOptions {
     StoreOptions {
         url: database.url.expose().to_owned(),
         max_connections: database.max_connections,
+        reads_per_thread: database.reads_per_thread,
         acquire_timeout: Duration::from_millis(database.acquire_timeout_ms),
         statement_timeout: Duration::from_millis(database.statement_timeout_ms),
     }

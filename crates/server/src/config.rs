@@ -66,6 +66,8 @@ pub struct DatabaseSettings {
     pub url: Secret,
     /// Open connections at most.
     pub max_connections: u32,
+    /// Connections for the reads of each thread that serves requests.
+    pub reads_per_thread: u32,
     /// Longest wait for a connection, in milliseconds.
     pub acquire_timeout_ms: u64,
     /// Longest run of a statement, in milliseconds.
@@ -320,10 +322,11 @@ impl Settings {
         faults
     }
 
-    fn ranges(&self) -> [(&'static str, u64, RangeInclusive<u64>); 18] {
+    fn ranges(&self) -> [(&'static str, u64, RangeInclusive<u64>); 19] {
         let (database, http, auth, limits) = (&self.database, &self.http, &self.auth, &self.limits);
         [
             ("database.max_connections", database.max_connections.into(), CONNECTIONS),
+            ("database.reads_per_thread", database.reads_per_thread.into(), CONNECTIONS),
             ("database.acquire_timeout_ms", database.acquire_timeout_ms, ACQUIRE_TIMEOUT_MS),
             ("database.statement_timeout_ms", database.statement_timeout_ms, STATEMENT_TIMEOUT_MS),
             ("http.body_bytes_max", http.body_bytes_max as u64, BODY_BYTES),

@@ -51,15 +51,21 @@ pub fn accounts() -> Vec<DemoAccount> {
     people::accounts().into_iter().map(account).collect()
 }
 
-/// Builds the organisation with its history up to yesterday. `on_progress` is told how many of how many steps
-/// are done.
+/// Builds the organisation with its history up to yesterday, told `times` over, each time with other customers.
+/// `on_progress` is told how many of how many steps are done.
 ///
 /// # Errors
 /// When the database cannot be written; what was done until then stays, so begin again with an empty one.
-pub async fn seed(app: &App, seed: u64, mut on_progress: impl FnMut(u64, u64)) -> Result<Vec<DemoAccount>> {
+pub async fn seed(
+    app: &App,
+    seed: u64,
+    times: usize,
+    mut on_progress: impl FnMut(u64, u64),
+) -> Result<Vec<DemoAccount>> {
     let today = app.now().date_in(calendar::ZONE);
     let plan = plan::generate(seed, today - Days::new(1));
-    let total = 1 + plan.stories.chunks(STORIES_AT_ONCE).len() as u64;
+    let steps = plan.stories.chunks(STORIES_AT_ONCE).len();
+    let total = 1 + (times * steps) as u64;
     on_progress(0, total);
 
     let administrator = NewAdministrator {
@@ -76,14 +82,16 @@ pub async fn seed(app: &App, seed: u64, mut on_progress: impl FnMut(u64, u64)) -
     let actor = Actor::System { organization: organization.id, zone: organization.time_zone };
     // One hash for all: forty would take seconds, and the password is no secret.
     let password_hash = Passwords::new()?.hash(DEMO_PASSWORD).await?;
-    let found = Found { plan: &plan, admin: admin.id, password_hash: &password_hash };
+    let found = Found { plan: &plan, times, admin: admin.id, password_hash: &password_hash };
     let founded = app.execute(&actor, REQUEST, &found).await?;
     on_progress(1, total);
 
-    for (index, stories) in plan.stories.chunks(STORIES_AT_ONCE).enumerate() {
-        let tell = Tell { stories, first: index * STORIES_AT_ONCE, founded: &founded };
-        app.execute(&actor, REQUEST, &tell).await?;
-        on_progress(index as u64 + 2, total);
+    for time in 0..times {
+        for (index, stories) in plan.stories.chunks(STORIES_AT_ONCE).enumerate() {
+            let tell = Tell { stories, time, first: index * STORIES_AT_ONCE, founded: &founded };
+            app.execute(&actor, REQUEST, &tell).await?;
+            on_progress((time * steps + index) as u64 + 2, total);
+        }
     }
     Ok(accounts())
 }

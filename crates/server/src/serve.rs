@@ -109,6 +109,8 @@ fn listen(api: Api, settings: &Settings) -> Result<Server, Failure> {
         .keep_alive(KEEP_ALIVE)
         .client_request_timeout(HEAD_TIMEOUT)
         .client_disconnect_timeout(DISCONNECT_TIMEOUT)
+        // Who closes the connection has left: what runs for them is dropped, and with it its statements.
+        .h1_allow_half_closed(false)
         .max_connections(CONNECTIONS_PER_THREAD_MAX)
         .shutdown_timeout(STOP_TIMEOUT_SECONDS);
     if http.workers > 0 {

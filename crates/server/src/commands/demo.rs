@@ -33,6 +33,9 @@ pub(crate) struct DemoArgs {
     /// Another number makes another history, where there is none yet
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     seed: u64,
+    /// Tell the history so many times over, each time with other customers: 19 makes about 200,000
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=100))]
+    times: u64,
 }
 
 pub(crate) async fn run(layers: &Layers, args: &DemoArgs) -> Result<(), Failure> {
@@ -46,7 +49,7 @@ pub(crate) async fn run(layers: &Layers, args: &DemoArgs) -> Result<(), Failure>
         flags.push(("database.url".to_owned(), DATABASE.to_owned()));
     }
     let settings = layers.load_quiet(flags)?;
-    let (app, store) = open(&settings, args.seed).await?;
+    let (app, store) = open(&settings, args).await?;
     if store.unscoped_organization_by_name(DEMO_ORGANIZATION).await?.is_none() {
         return Err(Failure::new("this database holds something else than the demo")
             .because("name an empty one with --database"));
@@ -57,7 +60,7 @@ pub(crate) async fn run(layers: &Layers, args: &DemoArgs) -> Result<(), Failure>
 
 /// The demo's database, filled where it is empty. A new SQLite file gets its name once it is complete, so that
 /// a demo that was interrupted begins again instead of serving half a history.
-async fn open(settings: &Settings, seed: u64) -> Result<(App, Store), Failure> {
+async fn open(settings: &Settings, args: &DemoArgs) -> Result<(App, Store), Failure> {
     if let Some(path) = sqlite_path(settings.database.url.expose()).filter(|path| !path.exists()) {
         let draft = PathBuf::from(with_suffix(&path, ".draft"));
         for suffix in ["", "-wal", "-shm"] {
@@ -71,13 +74,13 @@ async fn open(settings: &Settings, seed: u64) -> Result<(App, Store), Failure> {
         let store = assembly::open_store(&drafted, Schema::Migrated).await?;
         // With the settings of the final place: its key file is the one that counts.
         let app = assembly::assemble(settings, store.clone(), Arc::new(SystemClock))?;
-        fill(&app, seed).await?;
+        fill(&app, args).await?;
         store.close().await?;
         std::fs::rename(&draft, &path)?;
     }
     let (app, store) = assembly::open(settings, Schema::Migrated).await?;
     if store.unscoped_organizations().await?.is_empty() {
-        fill(&app, seed).await?;
+        fill(&app, args).await?;
     }
     Ok((app, store))
 }
@@ -88,12 +91,12 @@ fn with_suffix(path: &Path, suffix: &str) -> OsString {
     path
 }
 
-async fn fill(app: &App, seed: u64) -> Result<(), Failure> {
+async fn fill(app: &App, args: &DemoArgs) -> Result<(), Failure> {
     let started = Instant::now();
     let style = ProgressStyle::with_template("building the demo {bar:40} {percent} %")
         .map_err(|error| Failure::new(error.to_string()))?;
     let bar = ProgressBar::new(1).with_style(style);
-    demo::seed(app, seed, |done, total| {
+    demo::seed(app, args.seed, usize::try_from(args.times).unwrap_or(1), |done, total| {
         bar.set_length(total);
         bar.set_position(done);
     })

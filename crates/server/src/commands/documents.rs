@@ -43,8 +43,10 @@ pub(crate) async fn run(settings: &Settings, command: &DocumentsCommand) -> Resu
             let documents = read_manifest(&text)?;
             // All are judged before the first is registered.
             for (hash, document) in &documents {
-                evenhand_api::check_document(document, &settings.limits)
-                    .map_err(|reason| Failure::new(format!("document {hash} is refused")).because(reason))?;
+                evenhand_api::check_document(document, &settings.limits).map_err(|reasons| {
+                    let refused = Failure::new(format!("document {hash} is refused"));
+                    reasons.into_iter().fold(refused, |failure, reason| failure.because(reason))
+                })?;
             }
             for (hash, document) in &documents {
                 app.register_document(organization, hash, document).await?;

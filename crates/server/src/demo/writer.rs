@@ -28,11 +28,16 @@ pub(super) struct Founded {
     /// Numbers of the first customer and the first deal.
     first_customer: i64,
     first_deal: i64,
+    /// How many of them each telling has.
+    customers: usize,
+    deals: usize,
 }
 
 /// Writes teams, people and products. The administrator is there already.
 pub(super) struct Found<'a> {
     pub(super) plan: &'a Plan,
+    /// How often the stories will be told.
+    pub(super) times: usize,
     pub(super) admin: UserId,
     /// Hash of the password that all people get.
     pub(super) password_hash: &'a str,
@@ -55,8 +60,10 @@ impl Command for Found<'_> {
         let mut founded = Founded {
             people: Vec::new(),
             goods: goods(tx).await?,
-            first_customer: tx.next_numbers("customer", count(customers)?).await?.start,
-            first_deal: tx.next_numbers("deal", count(deals)?).await?.start,
+            first_customer: tx.next_numbers("customer", count(self.times * customers)?).await?.start,
+            first_deal: tx.next_numbers("deal", count(self.times * deals)?).await?.start,
+            customers,
+            deals,
         };
         for person in &self.plan.people {
             founded.people.push(if person.name == people::ADMIN {
@@ -120,6 +127,8 @@ async fn goods(tx: &mut Tx) -> Result<Vec<ProductId>> {
 /// Writes some of the stories, which are all about different customers.
 pub(super) struct Tell<'a> {
     pub(super) stories: &'a [Story],
+    /// How often they were told before.
+    pub(super) time: usize,
     /// Place of the first of them in the plan.
     pub(super) first: usize,
     pub(super) founded: &'a Founded,
@@ -160,7 +169,10 @@ impl Tell<'_> {
         let Story { lead, touches, steps, deals } = story;
         let by = self.person(lead.person)?;
         let input = NewCustomer {
-            number: format!("C-{:06}", numbered(self.founded.first_customer, place)?),
+            number: format!(
+                "C-{:06}",
+                numbered(self.founded.first_customer, self.time * self.founded.customers + place)?
+            ),
             name: lead.name.clone(),
             kind: lead.kind,
             grade: lead.grade,
@@ -208,7 +220,10 @@ impl Tell<'_> {
     fn deal(&self, tx: &Tx, customer: CustomerId, story: &DealStory, told: &mut Told) -> Result<DealId> {
         let opening = &story.opening;
         let input = NewDeal {
-            number: format!("D-{:06}", numbered(self.founded.first_deal, story.number)?),
+            number: format!(
+                "D-{:06}",
+                numbered(self.founded.first_deal, self.time * self.founded.deals + story.number)?
+            ),
             name: Some(format!("{} × {}", opening.pieces, GOODS[opening.good].name)),
             customer_id: Some(customer),
             product_id: self.founded.goods.get(opening.good).copied(),
