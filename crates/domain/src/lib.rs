@@ -16,6 +16,7 @@ pub mod text;
 pub mod time;
 
 pub mod activities;
+pub mod calendars;
 pub mod customers;
 pub mod deals;
 pub mod imports;
