@@ -18,6 +18,7 @@ pub mod time;
 pub mod activities;
 pub mod calendars;
 pub mod customers;
+pub mod daily_facts;
 pub mod deals;
 pub mod imports;
 pub mod organizations;
