@@ -123,10 +123,25 @@ wire_enum! {
 }
 
 /// A reporting period: whole local days, `[start, end)`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "RawPeriod")]
 pub struct Period {
     kind: PeriodKind,
     start: NaiveDate,
+}
+
+/// A period that was read and not checked yet.
+#[derive(Deserialize)]
+struct RawPeriod {
+    kind: PeriodKind,
+    start: NaiveDate,
+}
+
+impl TryFrom<RawPeriod> for Period {
+    type Error = String;
+    fn try_from(raw: RawPeriod) -> Result<Self, String> {
+        Self::new(raw.kind, raw.start).map_err(|problem| problem.message)
+    }
 }
 
 impl Period {
@@ -154,6 +169,18 @@ impl Period {
             )
             .at("start"))
         }
+    }
+
+    /// The period of that kind in which `date` lies.
+    pub fn around(kind: PeriodKind, date: NaiveDate) -> Self {
+        let first_of_month = date - Days::new(u64::from(date.day0()));
+        let start = match kind {
+            PeriodKind::Week => date - Days::new(u64::from(date.weekday().num_days_from_monday())),
+            PeriodKind::Month => first_of_month,
+            PeriodKind::Quarter => first_of_month - Months::new(date.month0() % 3),
+            PeriodKind::Year => first_of_month - Months::new(date.month0()),
+        };
+        Self { kind, start }
     }
 
     /// The kind of this period.
@@ -230,7 +257,12 @@ mod tests {
             (PeriodKind::Year, "2017-04-01", None),
         ] {
             let period = Period::new(kind, date(start));
-            assert_eq!(period.ok().map(Period::end), end.map(date), "{kind:?} {start}");
+            assert_eq!(period.as_ref().ok().map(|period| period.end()), end.map(date), "{kind:?} {start}");
+            if let Ok(period) = period {
+                for day in period.days().dates() {
+                    assert_eq!(Period::around(kind, day), period, "{kind:?} {day}");
+                }
+            }
         }
     }
 
