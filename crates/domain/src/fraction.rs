@@ -33,6 +33,11 @@ impl Fraction {
         Self { numerator: number, denominator: 1 }
     }
 
+    /// So many parts per million.
+    pub fn millionths(ppm: i64) -> Self {
+        Self::new(ppm.into(), PPM.into()).unwrap_or(Self::whole(0))
+    }
+
     /// The number above the line, in lowest terms.
     pub fn numerator(self) -> i128 {
         self.numerator
@@ -86,6 +91,29 @@ impl Fraction {
     pub fn ppm(self) -> Option<i64> {
         i64::try_from(self.times(Self::whole(PPM.into()))?.round()).ok()
     }
+
+    /// With so many decimals, at most 9, halves to even: `2.50`. Empty beyond the range of an i128.
+    pub fn decimal(self, decimals: u32) -> String {
+        let scale = 10_i128.pow(decimals.min(9));
+        let Some(scaled) = self.times(Self::whole(scale)).map(Self::round) else { return String::new() };
+        let sign = if scaled < 0 { "-" } else { "" };
+        let (whole, rest) =
+            (scaled.unsigned_abs() / scale.unsigned_abs(), scaled.unsigned_abs() % scale.unsigned_abs());
+        if decimals == 0 {
+            return format!("{sign}{whole}");
+        }
+        format!("{sign}{whole}.{rest:0>width$}", width = decimals as usize)
+    }
+
+    /// As a percentage with one decimal: `15.0 %`.
+    pub fn percent(self) -> String {
+        self.times(Self::whole(100)).map_or_else(String::new, |rate| format!("{} %", rate.decimal(1)))
+    }
+}
+
+/// Parts per million as a percentage with one decimal: `15.0 %`.
+pub fn percent(ppm: i64) -> String {
+    Fraction::millionths(ppm).percent()
 }
 
 fn gcd(mut a: u128, mut b: u128) -> u128 {
@@ -156,6 +184,21 @@ mod tests {
         for bad in ["", "1", "1/", "/2", "1/0", "a/b", "1/2/3"] {
             assert!(Fraction::try_from(bad.to_owned()).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn fractions_are_shown_with_decimals() {
+        for (numerator, denominator, decimals, text) in [
+            (5, 2, 2, "2.50"),
+            (-1, 40, 2, "-0.02"),
+            (1, 3, 0, "0"),
+            (2, 3, 9, "0.666666667"),
+            (999, 1_000, 1, "1.0"),
+        ] {
+            assert_eq!(fraction(numerator, denominator).decimal(decimals), text);
+        }
+        assert_eq!((percent(150_000), percent(-1_500)), ("15.0 %".into(), "-0.2 %".into()));
+        assert_eq!(Fraction::whole(i128::MAX).percent(), "");
     }
 
     proptest! {

@@ -17,6 +17,7 @@ pub mod text;
 pub mod time;
 
 pub mod activities;
+pub mod backtest;
 pub mod calendars;
 pub mod customers;
 pub mod daily_facts;

@@ -3,7 +3,7 @@
 use super::{
     Achievability, AchievabilityVerdict, Derivation, FunnelStage, Goal, HistoryBasis, Rate, RateBasis,
 };
-use crate::fraction::{Fraction, PPM};
+use crate::fraction::{Fraction, percent};
 use crate::time::PeriodKind;
 use crate::wire::WireEnum;
 
@@ -42,13 +42,13 @@ fn goal(derivation: &Derivation) -> String {
 fn rates(derivation: &Derivation) -> Vec<String> {
     let rates = &derivation.rates;
     let mut lines = vec![
-        rate(&rates.deals_per_prospect, "deals", "prospects", percent_of),
-        rate(&rates.prospects_per_call, "prospects", "calls", percent_of),
-        rate(&rates.calls_per_usable_lead, "calls", "usable leads", |rate| decimal(rate, 2)),
+        rate(&rates.deals_per_prospect, "deals", "prospects", Fraction::percent),
+        rate(&rates.prospects_per_call, "prospects", "calls", Fraction::percent),
+        rate(&rates.calls_per_usable_lead, "calls", "usable leads", |rate| rate.decimal(2)),
     ];
     // Where the quality is stated, this rate is for comparison only.
     if derivation.inputs.quality_ppm.is_none() || rates.usable_share.value.is_some() {
-        lines.push(rate(&rates.usable_share, "usable leads", "leads", percent_of));
+        lines.push(rate(&rates.usable_share, "usable leads", "leads", Fraction::percent));
     }
     lines
 }
@@ -56,7 +56,7 @@ fn rates(derivation: &Derivation) -> Vec<String> {
 fn rate(rate: &Rate, what: &str, of: &str, show: fn(Fraction) -> String) -> String {
     let Rate { own, team, basis, value, interval, .. } = rate;
     let quotient = |x: u32, n: u32| Fraction::new(x.into(), n.into()).map_or_else(|| "unknown".into(), show);
-    let ppm = |ppm: i64| Fraction::new(ppm.into(), PPM.into()).map_or_else(String::new, show);
+    let ppm = |ppm: i64| show(Fraction::millionths(ppm));
     let interval = interval.map_or_else(String::new, |range| {
         format!("; 90 % interval {} to {}", ppm(range.low), ppm(range.high))
     });
@@ -97,7 +97,7 @@ fn need(derivation: &Derivation) -> String {
     );
     let usable = numbers
         .usable_share
-        .map_or_else(String::new, |share| format!(", of which {} usable", percent_of(share)));
+        .map_or_else(String::new, |share| format!(", of which {} usable", share.percent()));
     let verb = if numbers.deals == 1 { "needs" } else { "need" };
     format!("{} a {period} {verb} {}{usable}.", counted(numbers.deals, "deal"), amounts.join(", "))
 }
@@ -143,9 +143,7 @@ fn judgement(derivation: &Derivation, judged: &Achievability) -> [String; 3] {
         HistoryBasis::Own => "the person's own",
         HistoryBasis::TeamPooled => "the team's",
     };
-    let deals = |millionths: i64| {
-        Fraction::new(millionths.into(), PPM.into()).map_or_else(String::new, |deals| decimal(deals, 1))
-    };
+    let deals = |millionths| Fraction::millionths(millionths).decimal(1);
     let drawn = format!(
         "In {} {}s drawn from {whose} {}, one in ten brings at most {} deals, half at most {}, nine in ten at most {}.",
         derivation.inputs.draws,
@@ -185,24 +183,4 @@ fn judgement(derivation: &Derivation, judged: &Achievability) -> [String; 3] {
 
 fn counted(number: u64, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
-}
-
-fn percent(ppm: i64) -> String {
-    Fraction::new(ppm.into(), PPM.into()).map_or_else(String::new, percent_of)
-}
-
-fn percent_of(rate: Fraction) -> String {
-    let hundredfold = rate.times(Fraction::whole(100));
-    hundredfold.map_or_else(String::new, |rate| format!("{} %", decimal(rate, 1)))
-}
-
-/// With so many decimals, halves to even.
-fn decimal(number: Fraction, decimals: u32) -> String {
-    let scale = 10_i128.pow(decimals);
-    let Some(scaled) = number.times(Fraction::whole(scale)).map(Fraction::round) else {
-        return String::new();
-    };
-    let sign = if scaled < 0 { "-" } else { "" };
-    let (whole, rest) = (scaled.abs() / scale, scaled.abs() % scale);
-    format!("{sign}{whole}.{rest:0>width$}", width = decimals as usize)
 }
