@@ -379,6 +379,8 @@ pub(crate) fn graphql_type(subject: SubjectType) -> &'static str {
         SubjectType::Product => id::ProductId::TYPE,
         SubjectType::Activity => id::ActivityId::TYPE,
         SubjectType::Deal => id::DealId::TYPE,
+        SubjectType::Target => id::TargetId::TYPE,
         SubjectType::Import => id::ImportId::TYPE,
+        SubjectType::WorkCalendar => id::WorkCalendarId::TYPE,
     }
 }

@@ -5,72 +5,35 @@
 //! counts to pieces (to millionths of a piece per workday), ratios to parts per million. Nothing is capped: who
 //! has done three times as much as asked stands at 3 000 000 ppm.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use serde_json::{Value, json};
 
+use crate::daily_facts::Figures;
+use crate::derivation::Quantiles;
 use crate::error::{Error, Result};
+use crate::fraction::Fraction;
 use crate::id::{DealId, TargetId};
-use crate::money::{Currency, Money, divide_half_even};
+use crate::money::Money;
 use crate::targets::{Metric, Quantity, TargetLine, WHOLE_PPM};
 use crate::time::Timestamp;
 use crate::wire::wire_enum;
 
-mod score;
-pub use score::{Forecast, Score, score};
-
-/// What was done in a period, by a person or by all persons of a team together.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Actuals {
-    /// Leads collected.
-    pub leads: i64,
-    /// Those of them that are usable.
-    pub usable_leads: i64,
-    /// Calls made.
-    pub calls: i64,
-    /// Customers who became prospects.
-    pub prospects: i64,
-    /// Deals won, less those cancelled.
-    pub deals: i64,
-    /// Revenue won, less what was cancelled, in minor units of each currency.
-    pub revenue_minor: BTreeMap<Currency, i64>,
-}
-
-impl Actuals {
-    /// What all of them did together: the figures of a team are those of its persons, and nothing else.
-    ///
-    /// # Errors
-    /// [`Error::Internal`] when a sum leaves the range of an i64.
-    pub fn sum<'a>(all: impl IntoIterator<Item = &'a Self>) -> Result<Self> {
-        let mut sum = Self::default();
-        for one in all {
-            add(&mut sum.leads, one.leads)?;
-            add(&mut sum.usable_leads, one.usable_leads)?;
-            add(&mut sum.calls, one.calls)?;
-            add(&mut sum.prospects, one.prospects)?;
-            add(&mut sum.deals, one.deals)?;
-            for (&currency, &minor) in &one.revenue_minor {
-                add(sum.revenue_minor.entry(currency).or_default(), minor)?;
-            }
+/// What was done of a metric, in the unit of `like`, by a person or by all persons of a team together. Revenue in
+/// other currencies is not counted. The lead quality is the share of usable leads among all; `None` while
+/// there are no leads.
+pub fn actual(figures: &Figures, metric: Metric, like: Quantity) -> Option<Quantity> {
+    let value = match metric {
+        Metric::LeadsCollected => figures.leads,
+        Metric::LeadQuality => share_ppm(figures.qualified, figures.leads)?,
+        Metric::Calls => figures.calls,
+        Metric::Prospects => figures.prospects,
+        Metric::DealsWon => figures.deals,
+        Metric::Revenue => {
+            like.currency().and_then(|currency| figures.revenue.get(&currency)).copied().unwrap_or(0)
         }
-        Ok(sum)
-    }
-
-    /// What was done of a metric, in the unit of `like`. Revenue in other currencies is not counted. The lead
-    /// quality is the share of usable leads among all; `None` while there are no leads.
-    pub fn quantity(&self, metric: Metric, like: Quantity) -> Option<Quantity> {
-        let value = match metric {
-            Metric::LeadsCollected => self.leads,
-            Metric::LeadQuality => share_ppm(self.usable_leads, self.leads)?,
-            Metric::Calls => self.calls,
-            Metric::Prospects => self.prospects,
-            Metric::DealsWon => self.deals,
-            Metric::Revenue => {
-                like.currency().and_then(|currency| self.revenue_minor.get(&currency)).copied().unwrap_or(0)
-            }
-        };
-        Some(like.with_value(value))
-    }
+    };
+    Some(like.with_value(value))
 }
 
 /// How much of a period has passed, on the owner's calendar. The day of the moment asked about has passed.
@@ -101,17 +64,6 @@ impl Progress {
     }
 }
 
-/// Quantiles of what the days to come may bring, in pieces or minor units, rising.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Quantiles {
-    /// Reached in nine of ten cases.
-    pub p10: i64,
-    /// Reached in one of two cases.
-    pub p50: i64,
-    /// Reached in one of ten cases.
-    pub p90: i64,
-}
-
 /// A deal that is open at the moment asked about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OpenDeal {
@@ -127,7 +79,8 @@ pub struct OpenDeal {
 /// listed by itself, never both.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outlook {
-    /// What days like the owner's own bring, from whatever source: deals that are open now are inside.
+    /// What days like the owner's own bring, in pieces or minor units, from whatever source: deals that are open
+    /// now are inside.
     RunRate(Quantiles),
     /// What days like the owner's own bring from business that does not exist yet, and the open deals.
     NewBusinessAndPipeline {
@@ -256,7 +209,7 @@ impl Snapshot {
     }
 }
 
-/// The distance of `actuals` to the lines of a target, for a person as for a team. A metric without an outlook is
+/// The distance of what was done to the lines of a target, for a person as for a team. A metric without an outlook is
 /// projected as it began.
 ///
 /// # Errors
@@ -264,25 +217,25 @@ impl Snapshot {
 /// probability above 100 %.
 pub fn attain(
     lines: &[TargetLine],
-    actuals: &Actuals,
+    figures: &Figures,
     progress: &Progress,
     outlooks: &[(Metric, Outlook)],
 ) -> Result<Vec<AttainmentLine>> {
     let line = |line: &TargetLine| {
         let outlook = outlooks.iter().find(|(metric, _)| *metric == line.metric).map(|(_, outlook)| outlook);
-        attain_line(line, actuals, progress, outlook)
+        attain_line(line, figures, progress, outlook)
     };
     lines.iter().map(line).collect()
 }
 
 fn attain_line(
     line: &TargetLine,
-    actuals: &Actuals,
+    figures: &Figures,
     progress: &Progress,
     outlook: Option<&Outlook>,
 ) -> Result<AttainmentLine> {
     let TargetLine { metric, quantity: target, .. } = *line;
-    let actual = actuals.quantity(metric, target);
+    let actual = actual(figures, metric, target);
     let mut found = AttainmentLine {
         metric,
         target,
@@ -303,7 +256,7 @@ fn attain_line(
     found.required = per_workday(target, asked - done, progress.days_left);
     found.projected = match outlook {
         Some(outlook) => Some(outlook.project(target, done)?),
-        None => divide_half_even(done * total, elapsed).map(|end| {
+        None => divide(done * total, elapsed).map(|end| {
             let end = target.with_value(narrow(end));
             Projection { p10: end, p50: end, p90: end, basis: ProjectionBasis::Flat }
         }),
@@ -339,7 +292,7 @@ impl Outlook {
         // One division for the whole sum, so that each quantile is rounded once.
         let end = |quantile: i64| {
             let exact = (done + i128::from(quantile)) * whole + expected;
-            like.with_value(narrow(divide_half_even(exact, whole).unwrap_or(0)))
+            like.with_value(narrow(divide(exact, whole).unwrap_or(0)))
         };
         Ok(Projection { p10: end(quantiles.p10), p50: end(quantiles.p50), p90: end(quantiles.p90), basis })
     }
@@ -347,7 +300,7 @@ impl Outlook {
 
 fn per_workday(like: Quantity, amount: i128, days: u32) -> Option<PerWorkday> {
     let scale = if let Quantity::Count(_) = like { WHOLE_PPM } else { 1 };
-    PerWorkday::of(like, narrow(divide_half_even(amount * i128::from(scale), i128::from(days))?))
+    PerWorkday::of(like, narrow(divide(amount * i128::from(scale), i128::from(days))?))
 }
 
 /// `part / whole` in parts per million.
@@ -362,8 +315,8 @@ fn ppm(numerator: i128, denominator: i128) -> Option<i64> {
     let million = i128::from(WHOLE_PPM);
     // A rest so large that the million overflows it is far more than a part per million can see.
     let fraction = match rest.checked_mul(million) {
-        Some(scaled) => divide_half_even(scaled, denominator)?,
-        None => divide_half_even(rest, denominator / million)?,
+        Some(scaled) => divide(scaled, denominator)?,
+        None => divide(rest, denominator / million)?,
     };
     Some(narrow(whole.saturating_mul(million).saturating_add(fraction)))
 }
@@ -374,11 +327,9 @@ fn narrow(value: i128) -> i64 {
     i64::try_from(value).unwrap_or(if value < 0 { i64::MIN } else { i64::MAX })
 }
 
-fn add(sum: &mut i64, term: i64) -> Result<()> {
-    *sum = sum
-        .checked_add(term)
-        .ok_or_else(|| Error::Internal("a sum of actual figures leaves the range of an i64".into()))?;
-    Ok(())
+/// To the nearest whole number, halves to the even one: the last step of everything here.
+fn divide(numerator: i128, denominator: i128) -> Option<i128> {
+    Fraction::new(numerator, denominator).map(Fraction::round)
 }
 
 #[cfg(test)]

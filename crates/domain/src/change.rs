@@ -157,6 +157,8 @@ wire_enum! {
         Target = "target",
         /// An import.
         Import = "import",
+        /// A work calendar.
+        WorkCalendar = "work_calendar",
     }
 }
 
@@ -253,5 +255,9 @@ wire_enum! {
         ImportStarted = "import.started",
         /// An import ended.
         ImportFinished = "import.finished",
+        /// A work calendar was created.
+        WorkCalendarCreated = "work_calendar.created",
+        /// A work calendar changed.
+        WorkCalendarUpdated = "work_calendar.updated",
     }
 }

@@ -210,7 +210,7 @@ wire_enum! {
     CustomerRequired = "CUSTOMER_REQUIRED",
     /// The shares of the direct credit lines do not sum to 100 %.
     SharesNotWhole = "SHARES_NOT_WHOLE",
-    /// The same person stands twice in a list that allows each only once.
+    /// The same person or date stands twice in a list that allows each only once.
     Duplicate = "DUPLICATE",
     /// The amounts are in different currencies.
     CurrencyMismatch = "CURRENCY_MISMATCH",
@@ -252,5 +252,9 @@ wire_enum! {
     DayNotClosed = "DAY_NOT_CLOSED",
     /// Personal figures and company figures of the period differ.
     NotReconciled = "NOT_RECONCILED",
+    /// The interval overlaps another one of the same day.
+    IntervalOverlap = "INTERVAL_OVERLAP",
+    /// The calendar has no open interval within the next year.
+    NeverOpen = "NEVER_OPEN",
     }
 }

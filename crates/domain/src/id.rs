@@ -63,6 +63,8 @@ ids! {
     DerivationId = "Derivation";
     /// Something that a department owes to the owner of a target.
     SupportResourceId = "SupportResource";
+    /// A work calendar.
+    WorkCalendarId = "WorkCalendar";
     /// One run of an import.
     ImportId = "Import";
     /// An entry of the event log.

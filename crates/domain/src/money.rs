@@ -120,20 +120,6 @@ impl std::fmt::Display for Money {
     }
 }
 
-/// `numerator / denominator` to the nearest integer, halves to the even one; `None` for a denominator of zero.
-/// For the last step of an exact computation, never in between.
-pub fn divide_half_even(numerator: i128, denominator: i128) -> Option<i128> {
-    let (quotient, rest) =
-        (numerator.checked_div_euclid(denominator)?, numerator.checked_rem_euclid(denominator)?);
-    // 0 <= rest < |denominator|: the exact value lies between `quotient` and `quotient + step`.
-    let step = denominator.signum();
-    Some(match rest.cmp(&(denominator.abs() - rest)) {
-        std::cmp::Ordering::Less => quotient,
-        std::cmp::Ordering::Greater => quotient + step,
-        std::cmp::Ordering::Equal => quotient + step * quotient.rem_euclid(2),
-    })
-}
-
 /// Splits `total` over `weights` so that the parts sum to it exactly (largest remainder method).
 ///
 /// Part i is `floor(total * w_i / W)`; the units left over go to the largest fractional parts, ties to the
@@ -229,26 +215,6 @@ mod tests {
             (i64::MAX, &[1], &[i64::MAX]),
         ] {
             assert_eq!(allocate(total, weights), parts, "{total} over {weights:?}");
-        }
-    }
-
-    #[test]
-    fn halves_go_to_the_even_neighbour() {
-        for (numerator, denominator, rounded) in [
-            (1, 2, Some(0)),
-            (3, 2, Some(2)),
-            (5, 2, Some(2)),
-            (-1, 2, Some(0)),
-            (-3, 2, Some(-2)),
-            (3, -2, Some(-2)),
-            (-7, -2, Some(4)),
-            (7, 3, Some(2)),
-            (8, 3, Some(3)),
-            (-8, 3, Some(-3)),
-            (i128::MAX, 1, Some(i128::MAX)),
-            (1, 0, None),
-        ] {
-            assert_eq!(divide_half_even(numerator, denominator), rounded, "{numerator}/{denominator}");
         }
     }
 

@@ -18,8 +18,8 @@ use uuid::Uuid;
 use crate::change::{Aggregate, SubjectType, Version};
 use crate::error::{Code, Problem, Result};
 use crate::filter::{OneOf, Range};
+use crate::fraction::Fraction;
 use crate::id::{EntityId, SupportResourceId, TargetId, TeamId, UserId};
-use crate::money::divide_half_even;
 use crate::time::{Period, PeriodKind, Timestamp};
 use crate::users::{User, UserStatus};
 use crate::wire::wire_enum;
@@ -34,7 +34,7 @@ mod support;
 mod terms;
 
 pub use agreement::{NewTarget, TERMS_MAX};
-pub use bands::{AchievabilitySummary, AchievabilityVerdict, Band, Bands, TargetLevel};
+pub use bands::{AchievabilitySummary, Bands, TargetLevel};
 pub use lifecycle::{Closed, Closing};
 pub use lines::{
     COUNT_MAX, DUE_LEAD_DAYS_MAX, Figure, Metric, NewLine, Quantity, TargetLine, WHOLE_PPM, WORKDAYS_MAX,
@@ -274,7 +274,7 @@ impl Target {
                     Some(i128::from(asked(day)?.quantity.value()) * i128::from(weight))
                 })
                 .sum();
-            let value = divide_half_even(sum, weight).and_then(|value| i64::try_from(value).ok());
+            let value = Fraction::new(sum, weight).and_then(|mean| i64::try_from(mean.round()).ok());
             let quantity = value.map_or(line.quantity, |value| line.quantity.with_value(value));
             TargetLine { quantity, ..*line }
         };

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::id::EntityId;
-use crate::money::AMOUNT_MINOR_MAX;
+use crate::money::{AMOUNT_MINOR_MAX, Currency};
 use crate::targets::Figure;
 use crate::time::parse_date;
 
@@ -30,11 +30,21 @@ fn revenue(target_minor: i64) -> TargetLine {
     line(Metric::Revenue, usd(target_minor))
 }
 
-fn won(minor: i64) -> Actuals {
-    Actuals { revenue_minor: [(currency("USD"), minor)].into(), ..Actuals::default() }
+fn won(minor: i64) -> Figures {
+    Figures { revenue: [(currency("USD"), minor)].into(), ..Figures::default() }
 }
 
-fn one(line: TargetLine, actuals: &Actuals, progress: &Progress, outlook: Option<Outlook>) -> AttainmentLine {
+fn together<'a>(all: impl IntoIterator<Item = &'a Figures>) -> Result<Figures> {
+    let mut sum = Figures::default();
+    all.into_iter().try_for_each(|one| sum.merge(one))?;
+    Ok(sum)
+}
+
+fn spread(p10: i64, p50: i64, p90: i64) -> Quantiles {
+    Quantiles { p10, p25: p10, p50, p75: p50, p90 }
+}
+
+fn one(line: TargetLine, actuals: &Figures, progress: &Progress, outlook: Option<Outlook>) -> AttainmentLine {
     let outlooks: Vec<_> = outlook.map(|outlook| (line.metric, outlook)).into_iter().collect();
     attain(&[line], actuals, progress, &outlooks).expect("an attainment")[0]
 }
@@ -60,7 +70,7 @@ fn a_million_asked_and_380_000_done_by_day_8_of_21() {
         Some(Projection { p10: end, p50: end, p90: end, basis: ProjectionBasis::Flat })
     );
     // The same from the owner's own days: 13 days at the run rate bring 617 500.
-    let days = Outlook::RunRate(Quantiles { p10: 50_000_000, p50: 61_750_000, p90: 70_000_000 });
+    let days = Outlook::RunRate(spread(50_000_000, 61_750_000, 70_000_000));
     let found = one(revenue(100_000_000), &won(38_000_000), &progress, Some(days));
     let projected = found.projected.expect("a projection");
     assert_eq!((projected.p10, projected.p50, projected.p90), (usd(88_000_000), end, usd(108_000_000)));
@@ -90,7 +100,7 @@ fn ratios_are_never_capped_and_a_target_of_zero_has_none() {
 #[test]
 fn halves_go_to_the_even_neighbour_at_the_last_step() {
     let (target, actuals) =
-        (line(Metric::DealsWon, Quantity::Count(5)), Actuals { deals: 2, ..Actuals::default() });
+        (line(Metric::DealsWon, Quantity::Count(5)), Figures { deals: 2, ..Figures::default() });
     let found = one(target, &actuals, &Progress::of(&[1; 10], 8), None);
     assert_eq!(found.run_rate, Some(PerWorkday::CountMicros(250_000)), "two deals in eight days");
     assert_eq!(found.required, Some(PerWorkday::CountMicros(1_500_000)), "three deals in two days");
@@ -129,7 +139,7 @@ fn pace_is_measured_on_weighted_workdays() {
 #[test]
 fn an_open_deal_counts_once() {
     let progress = Progress::of(&[1; 21], 8);
-    let quantiles = Quantiles { p10: 0, p50: 100, p90: 300 };
+    let quantiles = spread(0, 100, 300);
     let pipeline = vec![
         deal(1, usd(1_000), 250_000),
         deal(2, usd(333), 500_000),
@@ -144,12 +154,9 @@ fn an_open_deal_counts_once() {
 
     let deals = line(Metric::DealsWon, Quantity::Count(4));
     let open = vec![deal(1, Quantity::Count(1), 600_000), deal(2, Quantity::Count(1), 600_000)];
-    let outlook = Outlook::NewBusinessAndPipeline {
-        new_business: Quantiles { p10: 0, p50: 1, p90: 2 },
-        pipeline: open,
-    };
+    let outlook = Outlook::NewBusinessAndPipeline { new_business: spread(0, 1, 2), pipeline: open };
     let projected =
-        one(deals, &Actuals { deals: 1, ..Actuals::default() }, &progress, Some(outlook)).projected;
+        one(deals, &Figures { deals: 1, ..Figures::default() }, &progress, Some(outlook)).projected;
     assert_eq!(projected.map(|end| (end.p10, end.p90)), Some((Quantity::Count(2), Quantity::Count(4))));
 
     let twice = [pipeline.clone(), pipeline].concat();
@@ -162,7 +169,7 @@ fn an_open_deal_counts_once() {
                 pipeline: vec![deal(1, usd(1), 1_000_001)],
             },
         ),
-        ("falling quantiles", Outlook::RunRate(Quantiles { p10: 2, p50: 1, p90: 3 })),
+        ("falling quantiles", Outlook::RunRate(spread(2, 1, 3))),
     ] {
         let found = attain(&[revenue(1)], &won(0), &progress, &[(Metric::Revenue, outlook)]);
         assert!(matches!(found, Err(Error::Internal(_))), "{name}");
@@ -173,14 +180,14 @@ fn an_open_deal_counts_once() {
 fn quality_is_a_ratio_of_sums_without_pace() {
     let target = line(Metric::LeadQuality, Quantity::Share(600_000));
     let progress = Progress::of(&[1; 21], 8);
-    let ada = Actuals { leads: 300, usable_leads: 180, ..Actuals::default() };
-    let bob = Actuals { leads: 100, usable_leads: 20, ..Actuals::default() };
-    let both = Actuals::sum([&ada, &bob]).expect("a sum");
+    let ada = Figures { leads: 300, qualified: 180, ..Figures::default() };
+    let bob = Figures { leads: 100, qualified: 20, ..Figures::default() };
+    let both = together([&ada, &bob]).expect("a sum");
     for (actuals, actual, ratio_ppm) in [
         (&ada, Some(Quantity::Share(600_000)), Some(1_000_000)),
         (&bob, Some(Quantity::Share(200_000)), Some(333_333)),
         (&both, Some(Quantity::Share(500_000)), Some(833_333)),
-        (&Actuals::default(), None, None),
+        (&Figures::default(), None, None),
     ] {
         let found = one(target, actuals, &progress, None);
         assert_eq!((found.actual, found.ratio_ppm), (actual, ratio_ppm));
@@ -193,13 +200,14 @@ fn quality_is_a_ratio_of_sums_without_pace() {
 
 #[test]
 fn each_metric_counts_its_own_figure_and_revenue_its_own_currency() {
-    let actuals = Actuals {
+    let actuals = Figures {
         leads: 10,
-        usable_leads: 5,
+        qualified: 5,
         calls: 3,
         prospects: 2,
         deals: 1,
-        revenue_minor: [(currency("USD"), 7), (currency("EUR"), 8)].into(),
+        revenue: [(currency("USD"), 7), (currency("EUR"), 8)].into(),
+        ..Figures::default()
     };
     for (metric, like, value) in [
         (Metric::LeadsCollected, Quantity::Count(0), 10),
@@ -210,7 +218,7 @@ fn each_metric_counts_its_own_figure_and_revenue_its_own_currency() {
         (Metric::Revenue, usd(0), 7),
         (Metric::Revenue, Quantity::Money(Money::new(0, currency("JPY"))), 0),
     ] {
-        assert_eq!(actuals.quantity(metric, like), Some(like.with_value(value)), "{metric:?}");
+        assert_eq!(actual(&actuals, metric, like), Some(like.with_value(value)), "{metric:?}");
     }
 }
 
@@ -222,14 +230,14 @@ fn the_ends_of_the_range_do_not_panic() {
             for (elapsed, total) in [(0, 0), (1, 1), (u64::MAX, u64::MAX), (1, u64::MAX)] {
                 let progress =
                     Progress { days_elapsed: 1, days_left: 1, weight_elapsed: elapsed, weight_total: total };
-                let outlook = Outlook::RunRate(Quantiles { p10: i64::MIN, p50: 0, p90: i64::MAX });
+                let outlook = Outlook::RunRate(spread(i64::MIN, 0, i64::MAX));
                 let lines = [revenue(target), line(Metric::Calls, Quantity::Count(target))];
-                let actuals = Actuals { calls: actual, ..won(actual) };
+                let actuals = Figures { calls: actual, ..won(actual) };
                 assert!(attain(&lines, &actuals, &progress, &[(Metric::Calls, outlook)]).is_ok());
             }
         }
     }
-    assert!(Actuals::sum([&won(i64::MAX), &won(1)]).is_err(), "a sum that is not the truth is none");
+    assert!(together([&won(i64::MAX), &won(1)]).is_err(), "a sum that is not the truth is none");
 }
 
 prop_compose! {
@@ -239,9 +247,9 @@ prop_compose! {
         counts in prop::array::uniform3(-50..10_000i64),
         dollars in -1_000_000..=AMOUNT_MINOR_MAX,
         euros in prop::option::of(0..=AMOUNT_MINOR_MAX),
-    ) -> Actuals {
-        let mut actuals = Actuals { leads, usable_leads: usable.min(leads), calls: counts[0], prospects: counts[1], deals: counts[2], ..won(dollars) };
-        actuals.revenue_minor.extend(euros.map(|minor| (currency("EUR"), minor)));
+    ) -> Figures {
+        let mut actuals = Figures { leads, qualified: usable.min(leads), calls: counts[0], prospects: counts[1], deals: counts[2], ..won(dollars) };
+        actuals.revenue.extend(euros.map(|minor| (currency("EUR"), minor)));
         actuals
     }
 }
@@ -258,27 +266,27 @@ proptest! {
             revenue(1_000_000),
         ];
         let progress = Progress::of(&[3; 21], elapsed);
-        let team = attain(&lines, &Actuals::sum(&persons).expect("a sum"), &progress, &[]).expect("an attainment");
+        let team = attain(&lines, &together(&persons).expect("a sum"), &progress, &[]).expect("an attainment");
         for found in team {
-            let each = persons.iter().filter_map(|person| person.quantity(found.metric, found.target));
+            let each = persons.iter().filter_map(|person| actual(person, found.metric, found.target));
             if found.metric.is_additive() {
                 prop_assert_eq!(found.actual.map(Quantity::value), Some(each.map(Quantity::value).sum()));
             } else {
-                let (usable, leads) = persons.iter().fold((0, 0), |(usable, leads), person| (usable + person.usable_leads, leads + person.leads));
-                prop_assert_eq!(found.actual.map(Quantity::value), divide_half_even(i128::from(usable) * 1_000_000, i128::from(leads)).map(narrow));
+                let (usable, leads) = persons.iter().fold((0, 0), |(usable, leads), person| (usable + person.qualified, leads + person.leads));
+                prop_assert_eq!(found.actual.map(Quantity::value), divide(i128::from(usable) * 1_000_000, i128::from(leads)).map(narrow));
             }
         }
     }
 
     #[test]
     fn a_sum_knows_no_order(mut persons in prop::collection::vec(any_actuals(), 1..12), rotation in 0..12usize) {
-        let sum = Actuals::sum(&persons).expect("a sum");
+        let sum = together(&persons).expect("a sum");
         let count = persons.len();
         persons.rotate_left(rotation % count);
-        prop_assert_eq!(Actuals::sum(&persons).expect("a sum"), sum.clone());
+        prop_assert_eq!(together(&persons).expect("a sum"), sum.clone());
         let (left, right) = persons.split_at(count / 2);
-        let halves = [Actuals::sum(left).expect("a sum"), Actuals::sum(right).expect("a sum")];
-        prop_assert_eq!(Actuals::sum(&halves).expect("a sum"), sum);
+        let halves = [together(left).expect("a sum"), together(right).expect("a sum")];
+        prop_assert_eq!(together(&halves).expect("a sum"), sum);
     }
 
     /// Target, actual and distance agree, and on flat days pace is ratio by the share of days.
@@ -288,8 +296,8 @@ proptest! {
         let found = one(revenue(target), &won(actual), &Progress::of(&vec![5; days], elapsed), None);
         prop_assert_eq!(found.distance, Some(usd(target - actual)));
         let (t, a) = (i128::from(target), i128::from(actual));
-        prop_assert_eq!(found.ratio_ppm, divide_half_even(a * 1_000_000, t).map(narrow));
-        prop_assert_eq!(found.pace_ppm, divide_half_even(a * 1_000_000 * days as i128, t * elapsed as i128).map(narrow));
+        prop_assert_eq!(found.ratio_ppm, divide(a * 1_000_000, t).map(narrow));
+        prop_assert_eq!(found.pace_ppm, divide(a * 1_000_000 * days as i128, t * elapsed as i128).map(narrow));
         prop_assert_eq!(found.required.is_none(), elapsed == days);
     }
 }

@@ -8,8 +8,9 @@ use std::collections::HashSet;
 use super::lines::{Figure, Metric, Quantity, TargetLine, WORKDAYS_MAX};
 use super::{TargetOwner, WHOLE_PPM};
 use crate::error::{Code, Error, Problem, Problems, Result};
+use crate::fraction::Fraction;
 use crate::id::UserId;
-use crate::money::{allocate, divide_half_even};
+use crate::money::allocate;
 
 /// Largest capacity of a member; leaves room to weigh it by [`WORKDAYS_MAX`] workdays in a u64.
 pub const CAPACITY_MAX: u64 = 1_000_000_000_000_000;
@@ -279,7 +280,7 @@ fn quality_of(children: &[Child<'_>]) -> Option<Quantity> {
         usable += value(Metric::LeadsCollected) * value(Metric::LeadQuality);
         leads += value(Metric::LeadsCollected);
     }
-    let ppm = divide_half_even(usable, leads)?;
+    let ppm = Fraction::new(usable, leads)?.round();
     Some(Quantity::Share(i64::try_from(ppm).unwrap_or(WHOLE_PPM)))
 }
 

@@ -3,11 +3,12 @@
 use chrono::NaiveDate;
 use serde_json::{Value, json};
 
-use super::bands::{AchievabilitySummary, AchievabilityVerdict, Bands, TargetLevel, percent};
+use super::bands::{AchievabilitySummary, Bands, TargetLevel, percent};
 use super::lines::{Metric, NewLine, Quantity, TargetLine, WHOLE_PPM, check_lines};
 use super::self_approval;
 use super::signing::{Side, Signature};
 use super::support::{self, NewSupport, SupportPlan, SupportResource};
+use crate::derivation::AchievabilityVerdict;
 use crate::error::{Code, Problem, Problems};
 use crate::id::{DerivationId, SupportResourceId, UserId};
 use crate::money::Money;

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::cascade::{Child, RollUp};
 use super::*;
 use crate::change::{Change, EventKind};
+use crate::derivation::AchievabilityVerdict;
 use crate::error::Error;
 use crate::id::DerivationId;
 use crate::money::{Currency, Money};

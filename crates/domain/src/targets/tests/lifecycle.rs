@@ -1,7 +1,8 @@
 //! Support, publication, activation, amendments and the end; and the whole transition table.
 
 use super::*;
-use crate::attainment::{Actuals, Progress, Snapshot, attain};
+use crate::attainment::{Progress, Snapshot, attain};
+use crate::daily_facts::Figures;
 use crate::reconciliation::{CompanyFigure, Reconciliation};
 
 fn resource_id() -> SupportResourceId {
@@ -31,7 +32,7 @@ fn proof(period: Period, as_of: &str, company_minor: i64) -> Reconciliation {
 
 fn close(target: &Target, closing: Closing<'_>, acting: &Acting) -> Result<Closed> {
     let progress = Progress::of(&[1; 20], 20);
-    let lines = attain(&target.terms.lines, &Actuals { deals: 3, ..Actuals::default() }, &progress, &[])?;
+    let lines = attain(&target.terms.lines, &Figures { deals: 3, ..Figures::default() }, &progress, &[])?;
     target.close(closing, lines, 77, acting)
 }
 
