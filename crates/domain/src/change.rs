@@ -155,6 +155,8 @@ wire_enum! {
         Deal = "deal",
         /// An import.
         Import = "import",
+        /// A work calendar.
+        WorkCalendar = "work_calendar",
     }
 }
 
@@ -223,5 +225,9 @@ wire_enum! {
         ImportStarted = "import.started",
         /// An import ended.
         ImportFinished = "import.finished",
+        /// A work calendar was created.
+        WorkCalendarCreated = "work_calendar.created",
+        /// A work calendar changed.
+        WorkCalendarUpdated = "work_calendar.updated",
     }
 }

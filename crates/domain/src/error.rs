@@ -210,7 +210,7 @@ wire_enum! {
     CustomerRequired = "CUSTOMER_REQUIRED",
     /// The shares of the direct credit lines do not sum to 100 %.
     SharesNotWhole = "SHARES_NOT_WHOLE",
-    /// The same person stands twice in a list that allows each only once.
+    /// The same person or date stands twice in a list that allows each only once.
     Duplicate = "DUPLICATE",
     /// The amounts are in different currencies.
     CurrencyMismatch = "CURRENCY_MISMATCH",
@@ -224,5 +224,9 @@ wire_enum! {
     InvalidFile = "INVALID_FILE",
     /// The product is no longer sold.
     ProductRetired = "PRODUCT_RETIRED",
+    /// The interval overlaps another one of the same day.
+    IntervalOverlap = "INTERVAL_OVERLAP",
+    /// The calendar has no open interval within the next year.
+    NeverOpen = "NEVER_OPEN",
     }
 }

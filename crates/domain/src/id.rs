@@ -57,6 +57,8 @@ ids! {
     DealId = "Deal";
     /// A person's share of a won deal.
     CreditLineId = "CreditLine";
+    /// A work calendar.
+    WorkCalendarId = "WorkCalendar";
     /// One run of an import.
     ImportId = "Import";
     /// An entry of the event log.
