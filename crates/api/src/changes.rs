@@ -380,5 +380,6 @@ pub(crate) fn graphql_type(subject: SubjectType) -> &'static str {
         SubjectType::Activity => id::ActivityId::TYPE,
         SubjectType::Deal => id::DealId::TYPE,
         SubjectType::Import => id::ImportId::TYPE,
+        SubjectType::WorkCalendar => id::WorkCalendarId::TYPE,
     }
 }

@@ -65,6 +65,12 @@ permissions! {
     ReadTeams,
     /// Create teams and move members.
     ManageTeams,
+    /// Work calendars, leave and workdays.
+    ReadCalendars,
+    /// Create and change work calendars.
+    ManageCalendars,
+    /// Record and cancel leave.
+    ManageLeave,
     /// Customers and their stage history.
     ReadCustomers,
     /// Create, update and advance customers.
@@ -104,7 +110,9 @@ fn scope(role: Role, permission: Permission) -> Option<Scope> {
     use Scope::*;
     Some(match (permission, role) {
         (SignIn | UseOwnAccount, _) => Own,
-        (ReadOrganization | ReadUsers | ReadTeams | ReadProducts | ReadChanges, _) => Organization,
+        (ReadOrganization | ReadUsers | ReadTeams | ReadCalendars | ReadProducts | ReadChanges, _) => {
+            Organization
+        }
         (_, Admin) => Organization,
 
         (
@@ -112,6 +120,7 @@ fn scope(role: Role, permission: Permission) -> Option<Scope> {
             | ReadRevenue,
             Rep,
         ) => Own,
+        (ManageLeave, Manager) => Team,
         (ReadCustomers | WriteCustomers | AssignCustomers, Manager) => Team,
         (ReadActivities | LogActivities, Manager) => Team,
         (ReadDeals | WriteDeals | CancelDeals | ReadRevenue, Manager) => Team,
