@@ -6,6 +6,7 @@ mod access;
 mod activities;
 mod architecture;
 mod breaking;
+mod calendars;
 mod contract;
 mod coverage;
 mod crash;

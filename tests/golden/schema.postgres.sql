@@ -449,6 +449,17 @@ TABLE trusted_documents
     CONSTRAINT trusted_documents_org_id_fkey FOREIGN KEY (org_id) REFERENCES organizations(id)
     CONSTRAINT trusted_documents_pkey PRIMARY KEY (org_id, hash)
     CREATE UNIQUE INDEX trusted_documents_pkey ON public.trusted_documents USING btree (org_id, hash)
+TABLE user_leaves
+    org_id uuid NOT NULL
+    id uuid NOT NULL
+    user_id uuid NOT NULL
+    first_day date NOT NULL
+    end_day date NOT NULL
+    CONSTRAINT user_leaves_check CHECK ((end_day > first_day))
+    CONSTRAINT user_leaves_org_id_user_id_fkey FOREIGN KEY (org_id, user_id) REFERENCES users(org_id, id)
+    CONSTRAINT user_leaves_pkey PRIMARY KEY (org_id, id)
+    CREATE UNIQUE INDEX user_leaves_pkey ON public.user_leaves USING btree (org_id, id)
+    CREATE UNIQUE INDEX user_leaves_start ON public.user_leaves USING btree (org_id, user_id, first_day)
 TABLE users
     org_id uuid NOT NULL
     id uuid NOT NULL
@@ -462,6 +473,7 @@ TABLE users
     hired_on date
     created_at timestamp with time zone NOT NULL
     updated_at timestamp with time zone NOT NULL
+    calendar_id uuid
     CONSTRAINT users_org_id_fkey FOREIGN KEY (org_id) REFERENCES organizations(id)
     CONSTRAINT users_pkey PRIMARY KEY (org_id, id)
     CONSTRAINT users_role_check CHECK ((role = ANY (ARRAY['REP'::text, 'MANAGER'::text, 'SERVICE_AGENT'::text, 'FINANCE'::text, 'ADMIN'::text])))
@@ -470,3 +482,18 @@ TABLE users
     CREATE INDEX users_name ON public.users USING btree (org_id, name_key, id)
     CREATE UNIQUE INDEX users_pkey ON public.users USING btree (org_id, id)
     CREATE INDEX users_sign_in ON public.users USING btree (email_key)
+TABLE work_calendars
+    org_id uuid NOT NULL
+    id uuid NOT NULL
+    version integer NOT NULL
+    name text COLLATE "C" NOT NULL
+    name_key text COLLATE "C" NOT NULL
+    hours text COLLATE "C" NOT NULL
+    is_default boolean NOT NULL
+    created_at timestamp with time zone NOT NULL
+    updated_at timestamp with time zone NOT NULL
+    CONSTRAINT work_calendars_org_id_fkey FOREIGN KEY (org_id) REFERENCES organizations(id)
+    CONSTRAINT work_calendars_pkey PRIMARY KEY (org_id, id)
+    CREATE UNIQUE INDEX work_calendars_default ON public.work_calendars USING btree (org_id) WHERE is_default
+    CREATE UNIQUE INDEX work_calendars_name ON public.work_calendars USING btree (org_id, name_key)
+    CREATE UNIQUE INDEX work_calendars_pkey ON public.work_calendars USING btree (org_id, id)

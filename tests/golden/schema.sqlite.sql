@@ -415,6 +415,18 @@ CREATE TABLE trusted_documents (
     registered_at timestamp_with_timezone_text NOT NULL,
     PRIMARY KEY (org_id, hash)
 );
+CREATE TABLE user_leaves (
+    org_id uuid_text NOT NULL,
+    id uuid_text NOT NULL,
+    user_id uuid_text NOT NULL,
+    first_day date_text NOT NULL,
+    -- The first day that no longer counts.
+    end_day date_text NOT NULL,
+    PRIMARY KEY (org_id, id),
+    FOREIGN KEY (org_id, user_id) REFERENCES users (org_id, id),
+    CHECK (end_day > first_day)
+);
+CREATE UNIQUE INDEX user_leaves_start ON user_leaves (org_id, user_id, first_day);
 CREATE TABLE users (
     org_id uuid_text NOT NULL REFERENCES organizations (id),
     id uuid_text NOT NULL,
@@ -427,9 +439,24 @@ CREATE TABLE users (
     status text NOT NULL CHECK (status IN ('PENDING', 'ACTIVE', 'DEACTIVATED')),
     hired_on date_text,
     created_at timestamp_with_timezone_text NOT NULL,
-    updated_at timestamp_with_timezone_text NOT NULL,
+    updated_at timestamp_with_timezone_text NOT NULL, calendar_id uuid_text,
     PRIMARY KEY (org_id, id)
 );
 CREATE UNIQUE INDEX users_email ON users (org_id, email_key);
 CREATE INDEX users_name ON users (org_id, name_key, id);
 CREATE INDEX users_sign_in ON users (email_key);
+CREATE TABLE work_calendars (
+    org_id uuid_text NOT NULL REFERENCES organizations (id),
+    id uuid_text NOT NULL,
+    version integer NOT NULL,
+    name text NOT NULL,
+    name_key text NOT NULL,
+    -- Zone, weekly intervals and exceptions as JSON: they are read and written as a whole.
+    hours text NOT NULL,
+    is_default boolean NOT NULL,
+    created_at timestamp_with_timezone_text NOT NULL,
+    updated_at timestamp_with_timezone_text NOT NULL,
+    PRIMARY KEY (org_id, id)
+);
+CREATE UNIQUE INDEX work_calendars_default ON work_calendars (org_id) WHERE is_default;
+CREATE UNIQUE INDEX work_calendars_name ON work_calendars (org_id, name_key);

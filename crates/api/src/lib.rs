@@ -7,6 +7,7 @@
 mod access;
 mod activities;
 mod admission;
+mod calendars;
 mod changes;
 mod completion;
 mod context;

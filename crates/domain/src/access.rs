@@ -65,6 +65,12 @@ permissions! {
     ReadTeams,
     /// Create teams and move members.
     ManageTeams,
+    /// Work calendars, leave and workdays.
+    ReadCalendars,
+    /// Create and change work calendars.
+    ManageCalendars,
+    /// Record and cancel leave.
+    ManageLeave,
     /// Customers and their stage history.
     ReadCustomers,
     /// Create, update and advance customers.
@@ -114,7 +120,9 @@ fn scope(role: Role, permission: Permission) -> Option<Scope> {
     use Scope::*;
     Some(match (permission, role) {
         (SignIn | UseOwnAccount, _) => Own,
-        (ReadOrganization | ReadUsers | ReadTeams | ReadProducts | ReadChanges, _) => Organization,
+        (ReadOrganization | ReadUsers | ReadTeams | ReadCalendars | ReadProducts | ReadChanges, _) => {
+            Organization
+        }
         // Nobody signs for others; an administrator neither.
         (SignTargets, Admin) => Own,
         (_, Admin) => Organization,
@@ -124,6 +132,7 @@ fn scope(role: Role, permission: Permission) -> Option<Scope> {
             | ReadRevenue | ReadTargets | SignTargets,
             Rep,
         ) => Own,
+        (ManageLeave, Manager) => Team,
         (ReadCustomers | WriteCustomers | AssignCustomers, Manager) => Team,
         (ReadActivities | LogActivities, Manager) => Team,
         (ReadDeals | WriteDeals | CancelDeals | ReadRevenue, Manager) => Team,

@@ -7,7 +7,7 @@ use crate::change::{Aggregate, Change, EventKind, SubjectType, Version};
 use crate::error::{Code, Problem, Problems, Result};
 use crate::id::{EntityId, WorkCalendarId};
 use crate::text;
-use crate::time::Timestamp;
+use crate::time::{DateRange, Timestamp};
 
 mod hours;
 pub use hours::{
@@ -29,6 +29,8 @@ pub struct WorkCalendar {
     pub name: String,
     /// When people work.
     pub hours: WorkHours,
+    /// Whether it counts for everybody who has none of their own; one calendar of an organisation does.
+    pub is_default: bool,
     /// When it was created.
     pub created_at: Timestamp,
     /// Last change.
@@ -42,6 +44,8 @@ pub struct NewWorkCalendar {
     pub name: String,
     /// Zone, weekly intervals and exceptions.
     pub hours: HoursInput,
+    /// Whether it counts for everybody who has none of their own.
+    pub is_default: bool,
 }
 
 /// Input of [`WorkCalendar::update`]; `None` leaves a value, a list replaces the whole list.
@@ -55,6 +59,24 @@ pub struct WorkCalendarUpdate {
     pub weekly: Option<Vec<WeeklyInterval>>,
     /// New exceptions.
     pub exceptions: Option<Vec<CalendarException>>,
+    /// Whether it counts for everybody who has none of their own.
+    pub is_default: Option<bool>,
+}
+
+/// What decides on which days a person works.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WorkTime {
+    /// The hours of their calendar.
+    pub hours: WorkHours,
+    /// When they are away.
+    pub leave: Vec<DateRange>,
+}
+
+impl WorkTime {
+    /// Number of workdays in `range`.
+    pub fn workdays(&self, range: DateRange) -> u32 {
+        self.hours.workdays(range, &self.leave)
+    }
 }
 
 impl WorkCalendar {
@@ -67,7 +89,15 @@ impl WorkCalendar {
         let name = problems.take("name", text::name(&input.name));
         let hours = opening(&input.hours, &mut problems, now);
         let calendar = problems.finish_with(|| {
-            Some(Self { id, version: 0, name: name?, hours: hours?, created_at: now, updated_at: now })
+            Some(Self {
+                id,
+                version: 0,
+                name: name?,
+                hours: hours?,
+                is_default: input.is_default,
+                created_at: now,
+                updated_at: now,
+            })
         })?;
         Ok(Change::created(EventKind::WorkCalendarCreated, calendar))
     }
@@ -86,9 +116,17 @@ impl WorkCalendar {
         let mut problems = Problems::default();
         let name = problems.take("name", text::name(input.name.as_ref().unwrap_or(&self.name)));
         let hours = opening(&hours, &mut problems, now);
-        let after = problems
-            .finish_with(|| Some(Self { name: name?, hours: hours?, updated_at: now, ..self.clone() }))?;
+        let is_default = input.is_default.unwrap_or(self.is_default);
+        let after = problems.finish_with(|| {
+            Some(Self { name: name?, hours: hours?, is_default, updated_at: now, ..self.clone() })
+        })?;
         Ok(Change::updated(EventKind::WorkCalendarUpdated, self, after))
+    }
+
+    /// Another calendar counts from now on for everybody who has none of their own.
+    pub fn give_way(&self, now: Timestamp) -> Change<Self> {
+        let after = Self { is_default: false, updated_at: now, ..self.clone() };
+        Change::updated(EventKind::WorkCalendarUpdated, self, after)
     }
 }
 
@@ -116,7 +154,10 @@ impl Aggregate for WorkCalendar {
     }
     fn view(&self) -> Value {
         let HoursInput { time_zone, weekly, exceptions } = self.hours.input();
-        json!({ "name": self.name, "timeZone": time_zone, "weekly": weekly, "exceptions": exceptions })
+        json!({
+            "name": self.name, "timeZone": time_zone, "weekly": weekly, "exceptions": exceptions,
+            "isDefault": self.is_default,
+        })
     }
 }
 

@@ -173,6 +173,10 @@ wire_enum! {
         UserUpdated = "user.updated",
         /// A person joined or moved to a team.
         MemberMoved = "user.moved",
+        /// Days were recorded on which a person is away.
+        LeaveRecorded = "user.leave_recorded",
+        /// Recorded days of leave were taken back.
+        LeaveCancelled = "user.leave_cancelled",
         /// A team was created.
         TeamCreated = "team.created",
         /// A team was renamed or hung elsewhere in the tree.

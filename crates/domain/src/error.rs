@@ -254,6 +254,8 @@ wire_enum! {
     NotReconciled = "NOT_RECONCILED",
     /// The interval overlaps another one of the same day.
     IntervalOverlap = "INTERVAL_OVERLAP",
+    /// The person is on leave on one of these days already.
+    LeaveOverlap = "LEAVE_OVERLAP",
     /// The calendar has no open interval within the next year.
     NeverOpen = "NEVER_OPEN",
     }

@@ -65,6 +65,8 @@ ids! {
     SupportResourceId = "SupportResource";
     /// A work calendar.
     WorkCalendarId = "WorkCalendar";
+    /// Days on which a person is away.
+    LeaveId = "Leave";
     /// One run of an import.
     ImportId = "Import";
     /// An entry of the event log.

@@ -11,6 +11,7 @@
 
 mod activities;
 mod backend;
+mod calendars;
 mod counters;
 mod customers;
 mod deals;

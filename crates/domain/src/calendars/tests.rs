@@ -50,7 +50,7 @@ fn problems(result: Result<Change<WorkCalendar>>) -> Vec<(String, Code)> {
 
 fn create(hours: HoursInput) -> Result<Change<WorkCalendar>> {
     let id = WorkCalendarId::from_uuid(Uuid::from_u128(1));
-    WorkCalendar::create(&NewWorkCalendar { name: " Office ".into(), hours }, id, at(NOW))
+    WorkCalendar::create(&NewWorkCalendar { name: " Office ".into(), hours, is_default: false }, id, at(NOW))
 }
 
 #[test]
