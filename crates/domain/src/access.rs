@@ -95,6 +95,10 @@ permissions! {
     ReadRevenue,
     /// The proof that personal figures equal company figures.
     ReadReconciliation,
+    /// What people did on each day: counts and won revenue.
+    ReadDailyFacts,
+    /// Close days, and check what was frozen.
+    CloseDays,
     /// The change feed, limited to changes of what the caller may read.
     ReadChanges,
     /// The whole event log with requests and hashes.
@@ -117,18 +121,19 @@ fn scope(role: Role, permission: Permission) -> Option<Scope> {
 
         (
             ReadCustomers | WriteCustomers | ReadActivities | LogActivities | ReadDeals | WriteDeals
-            | ReadRevenue,
+            | ReadRevenue | ReadDailyFacts,
             Rep,
         ) => Own,
         (ManageLeave, Manager) => Team,
         (ReadCustomers | WriteCustomers | AssignCustomers, Manager) => Team,
         (ReadActivities | LogActivities, Manager) => Team,
-        (ReadDeals | WriteDeals | CancelDeals | ReadRevenue, Manager) => Team,
+        (ReadDeals | WriteDeals | CancelDeals | ReadRevenue | ReadDailyFacts, Manager) => Team,
 
         (ReadCustomers | ReadActivities, ServiceAgent) => Organization,
         (LogActivities, ServiceAgent) => Own,
 
         (ReadCustomers | ReadDeals | ReadRevenue | ReadReconciliation, Finance) => Organization,
+        (ReadDailyFacts | CloseDays, Finance) => Organization,
 
         _ => return None,
     })
