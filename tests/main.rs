@@ -11,6 +11,7 @@ mod contract;
 mod coverage;
 mod crash;
 mod customers;
+mod daily_facts;
 mod deals;
 mod documents;
 mod edge;

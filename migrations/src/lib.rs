@@ -16,6 +16,7 @@ mod m20261101_000006_imports;
 mod m20261101_000007_edge;
 mod m20261101_000008_documents;
 mod m20261101_000009_calendars;
+mod m20261101_000010_daily_facts;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261101_000007_edge::Migration),
             Box::new(m20261101_000008_documents::Migration),
             Box::new(m20261101_000009_calendars::Migration),
+            Box::new(m20261101_000010_daily_facts::Migration),
         ]
     }
 }

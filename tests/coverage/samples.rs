@@ -170,6 +170,12 @@ fn narrow_queries() -> Vec<Sample> {
         ... on Deal { dealName: name customer { name } credits { amount { amount } } } ... on Activity { note } \
         ... on Import { profile rows { nodes { reason } } } ... on User { name email } } }";
     vec![
+        query(
+            "Query.dailyFacts (of a rep in the north)",
+            "query($id: ID!) { dailyFacts(userId: $id, from: \"2026-01-13\", to: \"2026-01-15\") { date user { name } \
+             calls revenue { amount } flags { message } } }",
+            |w| async { json!({ "id": w.rep }) }.boxed(),
+        ),
         query("Query.node (user)", NODE, |w| async { json!({ "id": w.rep }) }.boxed()),
         query("Query.node (deal in the south)", NODE, |w| async { json!({ "id": w.south_deal }) }.boxed()),
         query("Query.node (activity in the south)", NODE, |w| {
@@ -294,6 +300,10 @@ fn people() -> Vec<Sample> {
                 json!({ "userId": w.rep, "version": w.t.version(&w.rep).await, "leaveId": leave })
             }
             .boxed()
+        }),
+        // Each close needs days of its own.
+        mutation("Mutation.closeDays", "closedThrough", |w| {
+            async { json!({ "through": format!("2025-{:02}-01", w.closes().await + 1) }) }.boxed()
         }),
         mutation("Mutation.startImport", "import { id profile }", |_| {
             async {

@@ -224,6 +224,11 @@ impl World {
         (made(invited.ok(), "user"), crate::support::people::invitation_token(invited.ok()))
     }
 
+    /// Number of closes so far.
+    pub(crate) async fn closes(&self) -> i64 {
+        self.t.sql().await.number("SELECT COUNT(*) FROM day_closes").await
+    }
+
     /// A number that no earlier call answered, as long as each use of it makes something.
     pub(crate) async fn unique(&self) -> i64 {
         self.t.sql().await.number("SELECT COUNT(*) FROM events").await

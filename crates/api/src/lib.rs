@@ -13,6 +13,7 @@ mod completion;
 mod context;
 mod cost;
 mod customers;
+mod daily_facts;
 mod deals;
 mod document;
 mod error;

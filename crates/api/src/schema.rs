@@ -13,6 +13,7 @@ use crate::activities::{ActivityMutations, ActivityQueries};
 use crate::calendars::{CalendarMutations, CalendarQueries};
 use crate::changes::{ChangeQueries, ChangeSubscriptions};
 use crate::customers::{CustomerMutations, CustomerQueries};
+use crate::daily_facts::{DailyFactMutations, DailyFactQueries};
 use crate::deals::{DealMutations, DealQueries};
 use crate::imports::{ImportMutations, ImportSubscriptions};
 use crate::loaders::Loader;
@@ -32,6 +33,7 @@ pub(crate) struct Query(
     CustomerQueries,
     ActivityQueries,
     DealQueries,
+    DailyFactQueries,
     ProductQueries,
     ReconciliationQueries,
     ChangeQueries,
@@ -49,6 +51,7 @@ pub(crate) struct Mutation(
     ActivityMutations,
     ProductMutations,
     DealMutations,
+    DailyFactMutations,
     ImportMutations,
 );
 

@@ -105,6 +105,10 @@ permissions! {
     CloseTargets,
     /// The proof that personal figures equal company figures.
     ReadReconciliation,
+    /// What people did on each day: counts and won revenue.
+    ReadDailyFacts,
+    /// Close days, and check what was frozen.
+    CloseDays,
     /// The change feed, limited to changes of what the caller may read.
     ReadChanges,
     /// The whole event log with requests and hashes.
@@ -129,13 +133,13 @@ fn scope(role: Role, permission: Permission) -> Option<Scope> {
 
         (
             ReadCustomers | WriteCustomers | ReadActivities | LogActivities | ReadDeals | WriteDeals
-            | ReadRevenue | ReadTargets | SignTargets,
+            | ReadRevenue | ReadTargets | SignTargets | ReadDailyFacts,
             Rep,
         ) => Own,
         (ManageLeave, Manager) => Team,
         (ReadCustomers | WriteCustomers | AssignCustomers, Manager) => Team,
         (ReadActivities | LogActivities, Manager) => Team,
-        (ReadDeals | WriteDeals | CancelDeals | ReadRevenue, Manager) => Team,
+        (ReadDeals | WriteDeals | CancelDeals | ReadRevenue | ReadDailyFacts, Manager) => Team,
         (ReadTargets | ManageTargets | SignTargets, Manager) => Team,
         // A department owes support to targets of other teams.
         (CommitSupport, Manager | Finance) => Organization,
@@ -145,6 +149,7 @@ fn scope(role: Role, permission: Permission) -> Option<Scope> {
 
         (ReadCustomers | ReadDeals | ReadRevenue | ReadReconciliation, Finance) => Organization,
         (ReadTargets | CloseTargets, Finance) => Organization,
+        (ReadDailyFacts | CloseDays, Finance) => Organization,
 
         _ => return None,
     })

@@ -159,6 +159,8 @@ wire_enum! {
         Import = "import",
         /// A work calendar.
         WorkCalendar = "work_calendar",
+        /// The days that an organisation has closed; its id is that of the organisation.
+        DayClose = "day_close",
     }
 }
 
@@ -263,5 +265,7 @@ wire_enum! {
         WorkCalendarCreated = "work_calendar.created",
         /// A work calendar changed.
         WorkCalendarUpdated = "work_calendar.updated",
+        /// Days were closed; their figures are frozen.
+        DayClosed = "day.closed",
     }
 }

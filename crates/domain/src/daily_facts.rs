@@ -10,13 +10,15 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use crate::activities::{Activity, ActivityKind};
-use crate::customers::{CustomerStage, StageChange};
+use crate::customers::{Customer, CustomerStage, StageChange};
 use crate::deals::{CreditBasis, CreditKind, CreditLine, Deal};
 use crate::error::{Error, Result};
 use crate::id::{CustomerId, UserId};
 use crate::money::{Currency, Money};
 use crate::time::Timestamp;
 
+mod closing;
+pub use closing::{CLOSE_DAYS_MAX, Closes, DayClose, FACT_DAYS_MAX};
 mod plausibility;
 pub use plausibility::{
     ENTRY_DELAY_DAYS_MAX, Flag, Implausibility, SHORT_CALL_SECONDS_MAX, SHORT_CALLS_MIN,
@@ -85,6 +87,12 @@ impl Fact {
             _ => return None,
         };
         Some(Self { user_id, occurred_at: step.at, recorded_at: step.recorded_at, kind })
+    }
+
+    /// For whom a step of this customer counts: who collected a lead, else who looks after the customer when the
+    /// step is recorded.
+    pub fn worker(customer: &Customer, step: &StageChange) -> Option<UserId> {
+        if step.from.is_none() { customer.collected_by } else { customer.owner_id }
     }
 
     /// The facts of a deal with all its credit lines.
@@ -167,6 +175,20 @@ impl Figures {
             add(sum, term)?;
         }
         other.revenue.iter().try_for_each(|(&currency, &minor)| self.add_revenue(Money { minor, currency }))
+    }
+
+    /// Takes other figures away.
+    ///
+    /// # Errors
+    /// As for [`Figures::record`].
+    pub fn subtract(&mut self, other: &Self) -> Result<()> {
+        for (sum, term) in self.counts_mut().into_iter().zip(other.counts()) {
+            add(sum, -term)?;
+        }
+        other
+            .revenue
+            .iter()
+            .try_for_each(|(&currency, &minor)| self.add_revenue(Money { minor: -minor, currency }))
     }
 
     fn add_revenue(&mut self, amount: Money) -> Result<()> {
@@ -260,6 +282,21 @@ impl DailyFact {
         let mut total = self.figures.clone();
         total.merge(&self.late)?;
         Ok(total)
+    }
+
+    /// This day with the figures that were frozen when it was closed; all else is late.
+    ///
+    /// # Errors
+    /// As for [`Figures::record`].
+    pub fn frozen(self, figures: Figures) -> Result<Self> {
+        let mut late = self.total()?;
+        late.subtract(&figures)?;
+        Ok(Self { figures, late, ..self })
+    }
+
+    /// Whether anything was recorded after the day was closed.
+    pub fn has_late(&self) -> bool {
+        self.late_entries > 0 || self.late != Figures::default()
     }
 
     fn named(&self) -> BTreeMap<String, i64> {

@@ -14,6 +14,7 @@ mod backend;
 mod calendars;
 mod counters;
 mod customers;
+mod daily_facts;
 mod deals;
 mod documents;
 mod error;

@@ -43,6 +43,7 @@ impl Reader<'_> {
             SubjectType::Team => open_to(Permission::ReadTeams),
             SubjectType::Product => open_to(Permission::ReadProducts),
             SubjectType::WorkCalendar => open_to(Permission::ReadCalendars),
+            SubjectType::DayClose => open_to(Permission::ReadDailyFacts),
             SubjectType::Session | SubjectType::Invitation => open_to(Permission::ReadAudit),
             SubjectType::Import => open_to(Permission::ImportData),
             SubjectType::Customer => customers::visible_ids(self, ids).await,
