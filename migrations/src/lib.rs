@@ -15,6 +15,8 @@ mod m20261101_000005_deals;
 mod m20261101_000006_imports;
 mod m20261101_000007_edge;
 mod m20261101_000008_documents;
+mod m20261101_000009_calendars;
+mod m20261101_000010_daily_facts;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -32,6 +34,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261101_000006_imports::Migration),
             Box::new(m20261101_000007_edge::Migration),
             Box::new(m20261101_000008_documents::Migration),
+            Box::new(m20261101_000009_calendars::Migration),
+            Box::new(m20261101_000010_daily_facts::Migration),
         ]
     }
 }

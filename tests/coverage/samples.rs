@@ -94,6 +94,16 @@ fn queries() -> Vec<Sample> {
             none,
         ),
         query(
+            "Query.users (workdays)",
+            "{ users(first: 100) { totalCount nodes { calendar { name } leaves { from to } workdays(period: { kind: MONTH, start: \"2026-01-01\" }) } } }",
+            none,
+        ),
+        query(
+            "Query.workCalendars",
+            "{ workCalendars(first: 100) { totalCount nodes { id name isDefault timeZone weekly { weekday } exceptions { date } } } }",
+            none,
+        ),
+        query(
             "Query.products",
             "{ products(first: 100) { totalCount nodes { id name code series listPrice { amount } } } }",
             none,
@@ -160,6 +170,12 @@ fn narrow_queries() -> Vec<Sample> {
         ... on Deal { dealName: name customer { name } credits { amount { amount } } } ... on Activity { note } \
         ... on Import { profile rows { nodes { reason } } } ... on User { name email } } }";
     vec![
+        query(
+            "Query.dailyFacts (of a rep in the north)",
+            "query($id: ID!) { dailyFacts(userId: $id, from: \"2026-01-13\", to: \"2026-01-15\") { date user { name } \
+             calls revenue { amount } flags { message } } }",
+            |w| async { json!({ "id": w.rep }) }.boxed(),
+        ),
         query("Query.node (user)", NODE, |w| async { json!({ "id": w.rep }) }.boxed()),
         query("Query.node (deal in the south)", NODE, |w| async { json!({ "id": w.south_deal }) }.boxed()),
         query("Query.node (activity in the south)", NODE, |w| {
@@ -263,6 +279,31 @@ fn people() -> Vec<Sample> {
         }),
         mutation("Mutation.moveMember", "user { id team { name } }", |w| {
             async { json!({ "userId": w.invited().await.0, "version": 1, "teamId": w.north }) }.boxed()
+        }),
+        mutation("Mutation.createWorkCalendar", "workCalendar { id name }", |w| {
+            async { World::calendar(&format!("New hours {}", w.unique().await)) }.boxed()
+        }),
+        mutation("Mutation.updateWorkCalendar", "workCalendar { id name }", |w| {
+            async { json!({ "id": w.new_calendar().await, "version": 1, "isDefault": true }) }.boxed()
+        }),
+        mutation("Mutation.recordLeave", "user { id name }", |w| {
+            async {
+                let version = w.t.version(&w.rep).await;
+                let day = format!("2100-{:02}-01", version % 12 + 1);
+                json!({ "userId": w.rep, "version": version, "from": day, "to": day })
+            }
+            .boxed()
+        }),
+        mutation("Mutation.cancelLeave", "user { id name }", |w| {
+            async {
+                let leave = w.new_leave().await;
+                json!({ "userId": w.rep, "version": w.t.version(&w.rep).await, "leaveId": leave })
+            }
+            .boxed()
+        }),
+        // Each close needs days of its own.
+        mutation("Mutation.closeDays", "closedThrough", |w| {
+            async { json!({ "through": format!("2025-{:02}-01", w.closes().await + 1) }) }.boxed()
         }),
         mutation("Mutation.startImport", "import { id profile }", |_| {
             async {

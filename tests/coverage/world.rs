@@ -189,6 +189,32 @@ impl World {
         made(self.t.admin().mutate("createProduct", input, "product { id }").await.ok(), "product")
     }
 
+    /// The input of a calendar that opens on Mondays.
+    pub(crate) fn calendar(name: &str) -> Value {
+        let weekly = json!([{ "weekday": "MONDAY", "fromMinute": 540, "toMinute": 1020 }]);
+        json!({ "name": name, "timeZone": "UTC", "weekly": weekly })
+    }
+
+    /// A new work calendar.
+    pub(crate) async fn new_calendar(&self) -> String {
+        let input = Self::calendar(&format!("Canary hours {}", self.unique().await));
+        made(
+            self.t.admin().mutate("createWorkCalendar", input, "workCalendar { id }").await.ok(),
+            "workCalendar",
+        )
+    }
+
+    /// New leave of the rep in the north, of one day in a month of its own.
+    pub(crate) async fn new_leave(&self) -> String {
+        let version = self.t.version(&self.rep).await;
+        let day = format!("{}-01-01", 2101 + version % 90);
+        let input = json!({ "userId": self.rep, "version": version, "from": day, "to": day });
+        let recorded = self.t.admin().mutate("recordLeave", input, "user { leaves { id from } }").await;
+        let leaves = recorded.ok()["user"]["leaves"].as_array().expect("leaves").clone();
+        let new = leaves.iter().find(|leave| leave["from"] == day).expect("the new one");
+        new["id"].as_str().expect("an id").to_owned()
+    }
+
     /// A person who was invited but has not accepted, with the token of the invitation.
     pub(crate) async fn invited(&self) -> (String, String) {
         let input = json!({
@@ -196,6 +222,11 @@ impl World {
         });
         let invited = self.t.admin().mutate("inviteUser", input, "user { id } invitationLink").await;
         (made(invited.ok(), "user"), crate::support::people::invitation_token(invited.ok()))
+    }
+
+    /// Number of closes so far.
+    pub(crate) async fn closes(&self) -> i64 {
+        self.t.sql().await.number("SELECT COUNT(*) FROM day_closes").await
     }
 
     /// A number that no earlier call answered, as long as each use of it makes something.

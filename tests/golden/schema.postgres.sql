@@ -92,6 +92,7 @@ TABLE customer_stages
     reason text COLLATE "C"
     evidence_activity_id uuid
     evidence_document text COLLATE "C"
+    user_id uuid
     CONSTRAINT customer_stages_check CHECK (((evidence_activity_id IS NULL) OR (evidence_document IS NULL)))
     CONSTRAINT customer_stages_from_stage_check CHECK ((from_stage = ANY (ARRAY['LEAD'::text, 'QUALIFIED'::text, 'PROSPECT'::text, 'SIGNED'::text, 'LOST'::text, 'DORMANT'::text])))
     CONSTRAINT customer_stages_org_id_customer_id_fkey FOREIGN KEY (org_id, customer_id) REFERENCES customers(org_id, id)
@@ -99,8 +100,10 @@ TABLE customer_stages
     CONSTRAINT customer_stages_org_id_recorded_by_fkey FOREIGN KEY (org_id, recorded_by) REFERENCES users(org_id, id)
     CONSTRAINT customer_stages_pkey PRIMARY KEY (org_id, id)
     CONSTRAINT customer_stages_to_stage_check CHECK ((to_stage = ANY (ARRAY['LEAD'::text, 'QUALIFIED'::text, 'PROSPECT'::text, 'SIGNED'::text, 'LOST'::text, 'DORMANT'::text])))
+    CREATE INDEX customer_stages_occurred ON public.customer_stages USING btree (org_id, occurred_at)
     CREATE UNIQUE INDEX customer_stages_pkey ON public.customer_stages USING btree (org_id, id)
     CREATE UNIQUE INDEX customer_stages_step ON public.customer_stages USING btree (org_id, customer_id, customer_version)
+    CREATE INDEX customer_stages_user ON public.customer_stages USING btree (org_id, user_id, occurred_at)
 TABLE customers
     org_id uuid NOT NULL
     id uuid NOT NULL
@@ -135,6 +138,39 @@ TABLE customers
     CREATE INDEX customers_owner ON public.customers USING btree (org_id, owner_id)
     CREATE UNIQUE INDEX customers_pkey ON public.customers USING btree (org_id, id)
     CREATE INDEX customers_updated ON public.customers USING btree (org_id, updated_at, id)
+TABLE daily_fact_revenue
+    org_id uuid NOT NULL
+    user_id uuid NOT NULL
+    day date NOT NULL
+    currency text COLLATE "C" NOT NULL
+    amount_minor bigint NOT NULL
+    CONSTRAINT daily_fact_revenue_org_id_user_id_day_fkey FOREIGN KEY (org_id, user_id, day) REFERENCES daily_facts(org_id, user_id, day)
+    CONSTRAINT daily_fact_revenue_pkey PRIMARY KEY (org_id, user_id, day, currency)
+    CREATE UNIQUE INDEX daily_fact_revenue_pkey ON public.daily_fact_revenue USING btree (org_id, user_id, day, currency)
+TABLE daily_facts
+    org_id uuid NOT NULL
+    user_id uuid NOT NULL
+    day date NOT NULL
+    leads bigint NOT NULL
+    qualified bigint NOT NULL
+    calls bigint NOT NULL
+    connected_calls bigint NOT NULL
+    talk_seconds bigint NOT NULL
+    prospects bigint NOT NULL
+    deals bigint NOT NULL
+    CONSTRAINT daily_facts_org_id_user_id_fkey FOREIGN KEY (org_id, user_id) REFERENCES users(org_id, id)
+    CONSTRAINT daily_facts_pkey PRIMARY KEY (org_id, user_id, day)
+    CREATE INDEX daily_facts_day ON public.daily_facts USING btree (org_id, day)
+    CREATE UNIQUE INDEX daily_facts_pkey ON public.daily_facts USING btree (org_id, user_id, day)
+TABLE day_closes
+    org_id uuid NOT NULL
+    version integer NOT NULL
+    through_day date NOT NULL
+    closed_at timestamp with time zone NOT NULL
+    CONSTRAINT day_closes_org_id_fkey FOREIGN KEY (org_id) REFERENCES organizations(id)
+    CONSTRAINT day_closes_pkey PRIMARY KEY (org_id, version)
+    CREATE UNIQUE INDEX day_closes_pkey ON public.day_closes USING btree (org_id, version)
+    CREATE UNIQUE INDEX day_closes_through ON public.day_closes USING btree (org_id, through_day)
 TABLE deals
     org_id uuid NOT NULL
     id uuid NOT NULL
@@ -174,6 +210,8 @@ TABLE deals
     CREATE UNIQUE INDEX deals_number ON public.deals USING btree (org_id, number_key)
     CREATE INDEX deals_opened ON public.deals USING btree (org_id, opened_at, id)
     CREATE INDEX deals_owner ON public.deals USING btree (org_id, owner_id, created_at, id)
+    CREATE INDEX deals_owner_cancelled ON public.deals USING btree (org_id, owner_id, cancelled_at)
+    CREATE INDEX deals_owner_won ON public.deals USING btree (org_id, owner_id, won_at)
     CREATE UNIQUE INDEX deals_pkey ON public.deals USING btree (org_id, id)
     CREATE INDEX deals_product ON public.deals USING btree (org_id, product_id)
     CREATE INDEX deals_updated ON public.deals USING btree (org_id, updated_at, id)
@@ -449,6 +487,17 @@ TABLE trusted_documents
     CONSTRAINT trusted_documents_org_id_fkey FOREIGN KEY (org_id) REFERENCES organizations(id)
     CONSTRAINT trusted_documents_pkey PRIMARY KEY (org_id, hash)
     CREATE UNIQUE INDEX trusted_documents_pkey ON public.trusted_documents USING btree (org_id, hash)
+TABLE user_leaves
+    org_id uuid NOT NULL
+    id uuid NOT NULL
+    user_id uuid NOT NULL
+    first_day date NOT NULL
+    end_day date NOT NULL
+    CONSTRAINT user_leaves_check CHECK ((end_day > first_day))
+    CONSTRAINT user_leaves_org_id_user_id_fkey FOREIGN KEY (org_id, user_id) REFERENCES users(org_id, id)
+    CONSTRAINT user_leaves_pkey PRIMARY KEY (org_id, id)
+    CREATE UNIQUE INDEX user_leaves_pkey ON public.user_leaves USING btree (org_id, id)
+    CREATE UNIQUE INDEX user_leaves_start ON public.user_leaves USING btree (org_id, user_id, first_day)
 TABLE users
     org_id uuid NOT NULL
     id uuid NOT NULL
@@ -462,6 +511,7 @@ TABLE users
     hired_on date
     created_at timestamp with time zone NOT NULL
     updated_at timestamp with time zone NOT NULL
+    calendar_id uuid
     CONSTRAINT users_org_id_fkey FOREIGN KEY (org_id) REFERENCES organizations(id)
     CONSTRAINT users_pkey PRIMARY KEY (org_id, id)
     CONSTRAINT users_role_check CHECK ((role = ANY (ARRAY['REP'::text, 'MANAGER'::text, 'SERVICE_AGENT'::text, 'FINANCE'::text, 'ADMIN'::text])))
@@ -470,3 +520,18 @@ TABLE users
     CREATE INDEX users_name ON public.users USING btree (org_id, name_key, id)
     CREATE UNIQUE INDEX users_pkey ON public.users USING btree (org_id, id)
     CREATE INDEX users_sign_in ON public.users USING btree (email_key)
+TABLE work_calendars
+    org_id uuid NOT NULL
+    id uuid NOT NULL
+    version integer NOT NULL
+    name text COLLATE "C" NOT NULL
+    name_key text COLLATE "C" NOT NULL
+    hours text COLLATE "C" NOT NULL
+    is_default boolean NOT NULL
+    created_at timestamp with time zone NOT NULL
+    updated_at timestamp with time zone NOT NULL
+    CONSTRAINT work_calendars_org_id_fkey FOREIGN KEY (org_id) REFERENCES organizations(id)
+    CONSTRAINT work_calendars_pkey PRIMARY KEY (org_id, id)
+    CREATE UNIQUE INDEX work_calendars_default ON public.work_calendars USING btree (org_id) WHERE is_default
+    CREATE UNIQUE INDEX work_calendars_name ON public.work_calendars USING btree (org_id, name_key)
+    CREATE UNIQUE INDEX work_calendars_pkey ON public.work_calendars USING btree (org_id, id)

@@ -84,14 +84,16 @@ CREATE TABLE customer_stages (
     recorded_by uuid_text,
     reason text,
     evidence_activity_id uuid_text,
-    evidence_document text,
+    evidence_document text, user_id uuid_text,
     PRIMARY KEY (org_id, id),
     FOREIGN KEY (org_id, customer_id) REFERENCES customers (org_id, id),
     FOREIGN KEY (org_id, recorded_by) REFERENCES users (org_id, id),
     FOREIGN KEY (org_id, evidence_activity_id) REFERENCES activities (org_id, id),
     CHECK (evidence_activity_id IS NULL OR evidence_document IS NULL)
 );
+CREATE INDEX customer_stages_occurred ON customer_stages (org_id, occurred_at);
 CREATE UNIQUE INDEX customer_stages_step ON customer_stages (org_id, customer_id, customer_version);
+CREATE INDEX customer_stages_user ON customer_stages (org_id, user_id, occurred_at);
 CREATE TABLE customers (
     org_id uuid_text NOT NULL REFERENCES organizations (id),
     id uuid_text NOT NULL,
@@ -122,6 +124,38 @@ CREATE INDEX customers_name ON customers (org_id, name_key, id);
 CREATE UNIQUE INDEX customers_number ON customers (org_id, number_key);
 CREATE INDEX customers_owner ON customers (org_id, owner_id);
 CREATE INDEX customers_updated ON customers (org_id, updated_at, id);
+CREATE TABLE daily_fact_revenue (
+    org_id uuid_text NOT NULL,
+    user_id uuid_text NOT NULL,
+    day date_text NOT NULL,
+    currency text NOT NULL,
+    amount_minor bigint NOT NULL,
+    PRIMARY KEY (org_id, user_id, day, currency),
+    FOREIGN KEY (org_id, user_id, day) REFERENCES daily_facts (org_id, user_id, day)
+);
+CREATE TABLE daily_facts (
+    org_id uuid_text NOT NULL,
+    user_id uuid_text NOT NULL,
+    day date_text NOT NULL,
+    leads bigint NOT NULL,
+    qualified bigint NOT NULL,
+    calls bigint NOT NULL,
+    connected_calls bigint NOT NULL,
+    talk_seconds bigint NOT NULL,
+    prospects bigint NOT NULL,
+    deals bigint NOT NULL,
+    PRIMARY KEY (org_id, user_id, day),
+    FOREIGN KEY (org_id, user_id) REFERENCES users (org_id, id)
+);
+CREATE INDEX daily_facts_day ON daily_facts (org_id, day);
+CREATE TABLE day_closes (
+    org_id uuid_text NOT NULL REFERENCES organizations (id),
+    version integer NOT NULL,
+    through_day date_text NOT NULL,
+    closed_at timestamp_with_timezone_text NOT NULL,
+    PRIMARY KEY (org_id, version)
+);
+CREATE UNIQUE INDEX day_closes_through ON day_closes (org_id, through_day);
 CREATE TABLE deals (
     org_id uuid_text NOT NULL REFERENCES organizations (id),
     id uuid_text NOT NULL,
@@ -160,6 +194,8 @@ CREATE INDEX deals_customer ON deals (org_id, customer_id, created_at, id);
 CREATE UNIQUE INDEX deals_number ON deals (org_id, number_key);
 CREATE INDEX deals_opened ON deals (org_id, opened_at, id);
 CREATE INDEX deals_owner ON deals (org_id, owner_id, created_at, id);
+CREATE INDEX deals_owner_cancelled ON deals (org_id, owner_id, cancelled_at);
+CREATE INDEX deals_owner_won ON deals (org_id, owner_id, won_at);
 CREATE INDEX deals_product ON deals (org_id, product_id);
 CREATE INDEX deals_updated ON deals (org_id, updated_at, id);
 CREATE INDEX deals_won ON deals (org_id, won_at);
@@ -415,6 +451,18 @@ CREATE TABLE trusted_documents (
     registered_at timestamp_with_timezone_text NOT NULL,
     PRIMARY KEY (org_id, hash)
 );
+CREATE TABLE user_leaves (
+    org_id uuid_text NOT NULL,
+    id uuid_text NOT NULL,
+    user_id uuid_text NOT NULL,
+    first_day date_text NOT NULL,
+    -- The first day that no longer counts.
+    end_day date_text NOT NULL,
+    PRIMARY KEY (org_id, id),
+    FOREIGN KEY (org_id, user_id) REFERENCES users (org_id, id),
+    CHECK (end_day > first_day)
+);
+CREATE UNIQUE INDEX user_leaves_start ON user_leaves (org_id, user_id, first_day);
 CREATE TABLE users (
     org_id uuid_text NOT NULL REFERENCES organizations (id),
     id uuid_text NOT NULL,
@@ -427,9 +475,24 @@ CREATE TABLE users (
     status text NOT NULL CHECK (status IN ('PENDING', 'ACTIVE', 'DEACTIVATED')),
     hired_on date_text,
     created_at timestamp_with_timezone_text NOT NULL,
-    updated_at timestamp_with_timezone_text NOT NULL,
+    updated_at timestamp_with_timezone_text NOT NULL, calendar_id uuid_text,
     PRIMARY KEY (org_id, id)
 );
 CREATE UNIQUE INDEX users_email ON users (org_id, email_key);
 CREATE INDEX users_name ON users (org_id, name_key, id);
 CREATE INDEX users_sign_in ON users (email_key);
+CREATE TABLE work_calendars (
+    org_id uuid_text NOT NULL REFERENCES organizations (id),
+    id uuid_text NOT NULL,
+    version integer NOT NULL,
+    name text NOT NULL,
+    name_key text NOT NULL,
+    -- Zone, weekly intervals and exceptions as JSON: they are read and written as a whole.
+    hours text NOT NULL,
+    is_default boolean NOT NULL,
+    created_at timestamp_with_timezone_text NOT NULL,
+    updated_at timestamp_with_timezone_text NOT NULL,
+    PRIMARY KEY (org_id, id)
+);
+CREATE UNIQUE INDEX work_calendars_default ON work_calendars (org_id) WHERE is_default;
+CREATE UNIQUE INDEX work_calendars_name ON work_calendars (org_id, name_key);

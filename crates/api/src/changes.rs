@@ -370,7 +370,7 @@ fn live(request: Request, after: i64, kinds: Vec<EventKind>) -> impl Stream<Item
 pub(crate) fn graphql_type(subject: SubjectType) -> &'static str {
     use evenhand_domain::id;
     match subject {
-        SubjectType::Organization => id::OrganizationId::TYPE,
+        SubjectType::Organization | SubjectType::DayClose => id::OrganizationId::TYPE,
         SubjectType::User => id::UserId::TYPE,
         SubjectType::Team => id::TeamId::TYPE,
         SubjectType::Invitation => id::InvitationId::TYPE,
@@ -379,6 +379,8 @@ pub(crate) fn graphql_type(subject: SubjectType) -> &'static str {
         SubjectType::Product => id::ProductId::TYPE,
         SubjectType::Activity => id::ActivityId::TYPE,
         SubjectType::Deal => id::DealId::TYPE,
+        SubjectType::Target => id::TargetId::TYPE,
         SubjectType::Import => id::ImportId::TYPE,
+        SubjectType::WorkCalendar => id::WorkCalendarId::TYPE,
     }
 }

@@ -7,11 +7,13 @@
 mod access;
 mod activities;
 mod admission;
+mod calendars;
 mod changes;
 mod completion;
 mod context;
 mod cost;
 mod customers;
+mod daily_facts;
 mod deals;
 mod document;
 mod error;

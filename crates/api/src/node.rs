@@ -4,10 +4,12 @@ use async_graphql::{Context, ID, Interface, Object, Result};
 use evenhand_domain::error::{Code, Error, Problem};
 use evenhand_domain::id::{
     ActivityId, CustomerId, DealId, EntityId, ImportId, OrganizationId, ProductId, TeamId, UserId,
+    WorkCalendarId,
 };
 use uuid::Uuid;
 
 use crate::activities::{self, Activity};
+use crate::calendars::{self, WorkCalendar};
 use crate::customers::{self, Customer};
 use crate::deals::{self, Deal};
 use crate::ids;
@@ -39,6 +41,8 @@ pub(crate) enum Node {
     Deal(Deal),
     /// An import.
     Import(Import),
+    /// A work calendar.
+    WorkCalendar(WorkCalendar),
 }
 
 /// The object with this id; null where there is none or the caller may not see it.
@@ -56,6 +60,9 @@ async fn load(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
         ActivityId::TYPE => activities::load(ctx, ActivityId::from_uuid(uuid)).await?.map(Node::Activity),
         DealId::TYPE => deals::load(ctx, DealId::from_uuid(uuid)).await?.map(Node::Deal),
         ImportId::TYPE => imports::load(ctx, ImportId::from_uuid(uuid)).await?.map(Node::Import),
+        WorkCalendarId::TYPE => {
+            calendars::load(ctx, Some(WorkCalendarId::from_uuid(uuid))).await?.map(Node::WorkCalendar)
+        }
         _ => return Err(invalid().into()),
     };
     Ok(node)

@@ -2,15 +2,18 @@
 
 use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, ValidationMode};
 use evenhand_app::reconciliation::Facts;
-use evenhand_domain::id::{ActivityId, CustomerId, DealId, ProductId, TeamId, UserId};
+use evenhand_domain::id::{ActivityId, CustomerId, DealId, ProductId, TeamId, UserId, WorkCalendarId};
 use evenhand_domain::money::Money;
 use evenhand_domain::page::Page;
-use evenhand_domain::{activities, customers, deals, products, teams, users};
+use evenhand_domain::time::Period;
+use evenhand_domain::{activities, calendars, customers, deals, products, teams, users};
 
 use crate::access::AccessMutations;
 use crate::activities::{ActivityMutations, ActivityQueries};
+use crate::calendars::{CalendarMutations, CalendarQueries};
 use crate::changes::{ChangeQueries, ChangeSubscriptions};
 use crate::customers::{CustomerMutations, CustomerQueries};
+use crate::daily_facts::{DailyFactMutations, DailyFactQueries};
 use crate::deals::{DealMutations, DealQueries};
 use crate::imports::{ImportMutations, ImportSubscriptions};
 use crate::loaders::Loader;
@@ -26,9 +29,11 @@ pub(crate) struct Query(
     NodeQueries,
     UserQueries,
     TeamQueries,
+    CalendarQueries,
     CustomerQueries,
     ActivityQueries,
     DealQueries,
+    DailyFactQueries,
     ProductQueries,
     ReconciliationQueries,
     ChangeQueries,
@@ -41,10 +46,12 @@ pub(crate) struct Mutation(
     AccessMutations,
     UserMutations,
     TeamMutations,
+    CalendarMutations,
     CustomerMutations,
     ActivityMutations,
     ProductMutations,
     DealMutations,
+    DailyFactMutations,
     ImportMutations,
 );
 
@@ -79,6 +86,9 @@ pub(crate) struct Loaders {
     pub(crate) memberships: Loader<UserId, Vec<users::Membership>>,
     pub(crate) teams: Loader<TeamId, teams::Team>,
     pub(crate) teams_below: Loader<TeamId, Vec<teams::Team>>,
+    pub(crate) work_calendars: Loader<Option<WorkCalendarId>, calendars::WorkCalendar>,
+    pub(crate) leaves: Loader<UserId, Vec<users::Leave>>,
+    pub(crate) workdays: Loader<(UserId, Period), u32>,
     pub(crate) customers: Loader<CustomerId, customers::Customer>,
     pub(crate) stage_changes: Loader<CustomerId, Vec<customers::StageChange>>,
     pub(crate) owner_periods: Loader<CustomerId, Vec<customers::OwnerPeriod>>,
@@ -101,6 +111,9 @@ impl Loaders {
         self.memberships.clear();
         self.teams.clear();
         self.teams_below.clear();
+        self.work_calendars.clear();
+        self.leaves.clear();
+        self.workdays.clear();
         self.customers.clear();
         self.stage_changes.clear();
         self.owner_periods.clear();

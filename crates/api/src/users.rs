@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use async_graphql::{Context, ID, InputObject, Object, Result};
+use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, Result};
 use evenhand_app::users::{
     CountUsers, GetOrganization, ListUsers, MembershipsByUsers, MoveMember, UpdateUser, UsersByIds,
 };
@@ -13,10 +13,12 @@ use evenhand_domain::id::{OrganizationId, TeamId, UserId};
 use evenhand_domain::users::{self as domain, TeamRole, UserStatus, UserTerm, UserUpdate};
 use evenhand_domain::{organizations, users};
 
+use crate::calendars::{self, Leave, WorkCalendar};
 use crate::context::{Request, total};
 use crate::error::payload;
 use crate::filters::{IdFilter, TextFilter, combine, enum_filter};
 use crate::page::{PageArgs, connection};
+use crate::patch::patch;
 use crate::scalars::{Currency, Date, DateTime, EmailAddress, Money, PeriodInput};
 use crate::teams::{self, Team};
 use crate::wire::Wire;
@@ -138,6 +140,26 @@ impl User {
     /// All stays in teams, oldest first.
     async fn memberships(&self, ctx: &Context<'_>) -> Result<Vec<Membership>> {
         Ok(memberships(ctx, self.0.id).await?.into_iter().map(Membership).collect())
+    }
+
+    /// The calendar whose hours count for the person: their own, else the organisation's default; null where there
+    /// is neither, and Monday to Friday from 09:00 to 17:00 count.
+    async fn calendar(&self, ctx: &Context<'_>) -> Result<Option<WorkCalendar>> {
+        calendars::load(ctx, self.0.calendar_id).await
+    }
+
+    /// Days on which the person is away, oldest first.
+    async fn leaves(&self, ctx: &Context<'_>) -> Result<Vec<Leave>> {
+        calendars::leaves(ctx, self.0.id).await
+    }
+
+    /// Number of days in a period on which the person works: open days of their calendar without leave.
+    async fn workdays(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The period.")] period: PeriodInput,
+    ) -> Result<u32> {
+        calendars::workdays(ctx, self.0.id, &period).await
     }
 
     /// Won revenue credited to the person in a period, one amount per currency; null where you may not see it.
@@ -349,6 +371,8 @@ pub(crate) struct UpdateUserInput {
     status: Option<Wire<UserStatus>>,
     /// First day of work.
     hired_on: Option<Date>,
+    /// The work calendar whose hours count for the person; null for the organisation's.
+    calendar_id: MaybeUndefined<ID>,
 }
 
 /// Input of `moveMember`.
@@ -388,7 +412,7 @@ pub(crate) struct UserMutations;
 
 #[Object]
 impl UserMutations {
-    /// Changes profile, role or status of a person. For administrators.
+    /// Changes profile, role, status or calendar of a person. For administrators.
     async fn update_user(
         &self,
         ctx: &Context<'_>,
@@ -396,13 +420,17 @@ impl UserMutations {
     ) -> Result<UpdateUserPayload> {
         UpdateUserPayload::of(
             async {
-                let id = ids::decode(&input.id).map_err(|problem| problem.at("id"))?;
+                let mut problems = Problems::default();
+                let id = problems.take("id", ids::decode(&input.id));
+                let calendar = problems.take("calendarId", patch(input.calendar_id).check(ids::decode));
+                let (id, calendar_id) = problems.finish_with(|| Some((id?, calendar?)))?;
                 let update = UserUpdate {
                     name: input.name,
                     email: input.email.map(|email| email.0),
                     role: input.role.map(|role| role.0),
                     status: input.status.map(|status| status.0),
                     hired_on: input.hired_on.map(|date| date.0),
+                    calendar_id,
                 };
                 Request::of(ctx).execute(&UpdateUser { id, version: input.version, update }).await
             }

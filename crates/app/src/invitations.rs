@@ -149,8 +149,8 @@ impl Invite<'_> {
             name: self.input.name.clone(),
             email: Some(self.input.email.clone()),
             role: self.input.role,
-            status: None,
             hired_on: self.input.hired_on,
+            ..UserUpdate::default()
         };
         let change = user.update(&update, 0, tx.now())?;
         tx.save(change).await

@@ -5,7 +5,9 @@
 
 pub mod access;
 pub mod activities;
+pub mod calendars;
 pub mod customers;
+pub mod daily_facts;
 pub mod deals;
 pub mod documents;
 pub mod door;

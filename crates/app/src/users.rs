@@ -7,6 +7,7 @@ use evenhand_domain::filter::Filter;
 use evenhand_domain::id::{MembershipId, TeamId, UserId};
 use evenhand_domain::organizations::Organization;
 use evenhand_domain::page::{Page, PageRequest};
+use evenhand_domain::patch::Patch;
 use evenhand_domain::sessions::EndReason;
 use evenhand_domain::users::{Membership, Move, TeamRole, User, UserStatus, UserTerm, UserUpdate};
 use evenhand_persistence::{Reader, Tx};
@@ -15,7 +16,7 @@ use std::collections::HashMap;
 use crate::door::{Command, Query};
 
 /// Loads the user that a command is about, as the client saw it.
-async fn load(tx: &Tx, id: UserId, version: Version) -> Result<User> {
+pub(crate) async fn load(tx: &Tx, id: UserId, version: Version) -> Result<User> {
     let user = tx.read().user(id).await?;
     if user.version == version { Ok(user) } else { Err(Error::Conflict) }
 }
@@ -48,6 +49,9 @@ impl Command for UpdateUser {
     async fn run(&self, tx: &mut Tx) -> Result<User> {
         tx.lock_administrators().await?;
         let user = load(tx, self.id, self.version).await?;
+        if let Patch::Set(calendar) = self.update.calendar_id {
+            tx.read().work_calendar(calendar).await.referenced("calendarId")?;
+        }
         let other_admins = tx.read().other_admins(self.id).await?;
         let user = tx.save(user.update(&self.update, other_admins, tx.now())?).await?;
         if user.status == UserStatus::Deactivated {

@@ -65,6 +65,12 @@ permissions! {
     ReadTeams,
     /// Create teams and move members.
     ManageTeams,
+    /// Work calendars, leave and workdays.
+    ReadCalendars,
+    /// Create and change work calendars.
+    ManageCalendars,
+    /// Record and cancel leave.
+    ManageLeave,
     /// Customers and their stage history.
     ReadCustomers,
     /// Create, update and advance customers.
@@ -87,8 +93,22 @@ permissions! {
     CancelDeals,
     /// Won revenue of persons and teams.
     ReadRevenue,
+    /// Targets, their derivation, and the distance to them.
+    ReadTargets,
+    /// Propose, amend, cascade, activate and withdraw targets.
+    ManageTargets,
+    /// Answer the terms of a target and sign them.
+    SignTargets,
+    /// Sign for support that one's department owes, and record its delivery.
+    CommitSupport,
+    /// Close a period and freeze the results of its targets.
+    CloseTargets,
     /// The proof that personal figures equal company figures.
     ReadReconciliation,
+    /// What people did on each day: counts and won revenue.
+    ReadDailyFacts,
+    /// Close days, and check what was frozen.
+    CloseDays,
     /// The change feed, limited to changes of what the caller may read.
     ReadChanges,
     /// The whole event log with requests and hashes.
@@ -104,22 +124,32 @@ fn scope(role: Role, permission: Permission) -> Option<Scope> {
     use Scope::*;
     Some(match (permission, role) {
         (SignIn | UseOwnAccount, _) => Own,
-        (ReadOrganization | ReadUsers | ReadTeams | ReadProducts | ReadChanges, _) => Organization,
+        (ReadOrganization | ReadUsers | ReadTeams | ReadCalendars | ReadProducts | ReadChanges, _) => {
+            Organization
+        }
+        // Nobody signs for others; an administrator neither.
+        (SignTargets, Admin) => Own,
         (_, Admin) => Organization,
 
         (
             ReadCustomers | WriteCustomers | ReadActivities | LogActivities | ReadDeals | WriteDeals
-            | ReadRevenue,
+            | ReadRevenue | ReadTargets | SignTargets | ReadDailyFacts,
             Rep,
         ) => Own,
+        (ManageLeave, Manager) => Team,
         (ReadCustomers | WriteCustomers | AssignCustomers, Manager) => Team,
         (ReadActivities | LogActivities, Manager) => Team,
-        (ReadDeals | WriteDeals | CancelDeals | ReadRevenue, Manager) => Team,
+        (ReadDeals | WriteDeals | CancelDeals | ReadRevenue | ReadDailyFacts, Manager) => Team,
+        (ReadTargets | ManageTargets | SignTargets, Manager) => Team,
+        // A department owes support to targets of other teams.
+        (CommitSupport, Manager | Finance) => Organization,
 
         (ReadCustomers | ReadActivities, ServiceAgent) => Organization,
         (LogActivities, ServiceAgent) => Own,
 
         (ReadCustomers | ReadDeals | ReadRevenue | ReadReconciliation, Finance) => Organization,
+        (ReadTargets | CloseTargets, Finance) => Organization,
+        (ReadDailyFacts | CloseDays, Finance) => Organization,
 
         _ => return None,
     })

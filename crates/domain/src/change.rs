@@ -153,8 +153,14 @@ wire_enum! {
         Activity = "activity",
         /// A deal.
         Deal = "deal",
+        /// A target.
+        Target = "target",
         /// An import.
         Import = "import",
+        /// A work calendar.
+        WorkCalendar = "work_calendar",
+        /// The days that an organisation has closed; its id is that of the organisation.
+        DayClose = "day_close",
     }
 }
 
@@ -169,6 +175,10 @@ wire_enum! {
         UserUpdated = "user.updated",
         /// A person joined or moved to a team.
         MemberMoved = "user.moved",
+        /// Days were recorded on which a person is away.
+        LeaveRecorded = "user.leave_recorded",
+        /// Recorded days of leave were taken back.
+        LeaveCancelled = "user.leave_cancelled",
         /// A team was created.
         TeamCreated = "team.created",
         /// A team was renamed or hung elsewhere in the tree.
@@ -219,9 +229,43 @@ wire_enum! {
         DealLost = "deal.lost",
         /// A won deal was cancelled and its credit reversed.
         DealCancelled = "deal.cancelled",
+        /// A target was proposed.
+        TargetProposed = "target.proposed",
+        /// One side answered with other terms; the earlier ones are kept.
+        TargetCountered = "target.countered",
+        /// One of those who must agree signed the terms.
+        TargetSigned = "target.signed",
+        /// The last signature was given: the terms are agreed.
+        TargetAgreed = "target.agreed",
+        /// A team's target was split over its members, or its buffer changed.
+        TargetCascaded = "target.cascaded",
+        /// A department signed that it will deliver a resource.
+        SupportCommitted = "target.support_committed",
+        /// A resource was delivered.
+        SupportDelivered = "target.support_delivered",
+        /// All required support is signed and the unit adds up: the target is published.
+        TargetCommitted = "target.committed",
+        /// The target counts from now on.
+        TargetActivated = "target.activated",
+        /// New terms for the rest of the period were proposed.
+        AmendmentProposed = "target.amendment_proposed",
+        /// Agreed new terms count from a day on.
+        TargetAmended = "target.amended",
+        /// The terms of an amendment were taken back.
+        AmendmentWithdrawn = "target.amendment_withdrawn",
+        /// A target was taken back before it counted.
+        TargetWithdrawn = "target.withdrawn",
+        /// The period is over and the result frozen.
+        TargetClosed = "target.closed",
         /// An import was requested.
         ImportStarted = "import.started",
         /// An import ended.
         ImportFinished = "import.finished",
+        /// A work calendar was created.
+        WorkCalendarCreated = "work_calendar.created",
+        /// A work calendar changed.
+        WorkCalendarUpdated = "work_calendar.updated",
+        /// Days were closed; their figures are frozen.
+        DayClosed = "day.closed",
     }
 }

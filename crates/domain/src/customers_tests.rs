@@ -226,6 +226,7 @@ fn a_customer_is_given_to_somebody_else_who_is_here_or_to_nobody() {
         role: Role::Rep,
         status,
         hired_on: None,
+        calendar_id: None,
         created_at: at(NOW),
         updated_at: at(NOW),
         memberships: Vec::new(),

@@ -210,7 +210,7 @@ wire_enum! {
     CustomerRequired = "CUSTOMER_REQUIRED",
     /// The shares of the direct credit lines do not sum to 100 %.
     SharesNotWhole = "SHARES_NOT_WHOLE",
-    /// The same person stands twice in a list that allows each only once.
+    /// The same person or date stands twice in a list that allows each only once.
     Duplicate = "DUPLICATE",
     /// The amounts are in different currencies.
     CurrencyMismatch = "CURRENCY_MISMATCH",
@@ -224,5 +224,39 @@ wire_enum! {
     InvalidFile = "INVALID_FILE",
     /// The product is no longer sold.
     ProductRetired = "PRODUCT_RETIRED",
+    /// The target lacks one of the five funnel numbers.
+    TargetNotQuantified = "TARGET_NOT_QUANTIFIED",
+    /// A number of the target has no due date.
+    TargetNotDated = "TARGET_NOT_DATED",
+    /// The numbers of the target do not follow from one another.
+    TargetNotLinked = "TARGET_NOT_LINKED",
+    /// The target is not derived from recorded work.
+    TargetNotDerived = "TARGET_NOT_DERIVED",
+    /// The target is too hard or too easy for its level and nobody has overridden that.
+    TargetNotAchievable = "TARGET_NOT_ACHIEVABLE",
+    /// Nobody sets, approves or signs for both sides of one thing.
+    SelfApproval = "SELF_APPROVAL",
+    /// The step needs the approval of somebody else.
+    ApprovalRequired = "APPROVAL_REQUIRED",
+    /// The terms have changed since you read them; read them again.
+    TermsChanged = "TERMS_CHANGED",
+    /// This side or department has signed already.
+    AlreadySigned = "ALREADY_SIGNED",
+    /// A department has not signed yet for a required resource.
+    SupportNotCommitted = "SUPPORT_NOT_COMMITTED",
+    /// The targets of the members, less the buffer, do not make up the target of the team.
+    RollUpBroken = "ROLL_UP_BROKEN",
+    /// The period has ended.
+    PeriodOver = "PERIOD_OVER",
+    /// A day of the period is not closed yet.
+    DayNotClosed = "DAY_NOT_CLOSED",
+    /// Personal figures and company figures of the period differ.
+    NotReconciled = "NOT_RECONCILED",
+    /// The interval overlaps another one of the same day.
+    IntervalOverlap = "INTERVAL_OVERLAP",
+    /// The person is on leave on one of these days already.
+    LeaveOverlap = "LEAVE_OVERLAP",
+    /// The calendar has no open interval within the next year.
+    NeverOpen = "NEVER_OPEN",
     }
 }

@@ -57,6 +57,16 @@ ids! {
     DealId = "Deal";
     /// A person's share of a won deal.
     CreditLineId = "CreditLine";
+    /// What a person or a team is to reach in a period.
+    TargetId = "Target";
+    /// How the numbers of a target follow from recorded work.
+    DerivationId = "Derivation";
+    /// Something that a department owes to the owner of a target.
+    SupportResourceId = "SupportResource";
+    /// A work calendar.
+    WorkCalendarId = "WorkCalendar";
+    /// Days on which a person is away.
+    LeaveId = "Leave";
     /// One run of an import.
     ImportId = "Import";
     /// An entry of the event log.

@@ -42,6 +42,11 @@ impl Timestamp {
         Self(self.0 + duration)
     }
 
+    /// Time since `earlier`; negative when that lies later.
+    pub fn since(self, earlier: Self) -> Duration {
+        self.0 - earlier.0
+    }
+
     /// Parses RFC 3339 with any offset, e.g. `2026-11-23T09:30:00.123456Z`.
     ///
     /// # Errors
@@ -58,15 +63,23 @@ impl Timestamp {
 
     /// The first instant of `date` in `zone`; where midnight does not exist, the first instant after the gap.
     pub fn start_of(date: NaiveDate, zone: Tz) -> Self {
-        let midnight = date.and_time(NaiveTime::MIN);
-        // A daylight-saving gap is at most a few hours; step until the local time exists.
-        (0..=12)
-            .find_map(|half_hours| {
-                zone.from_local_datetime(&(midnight + Duration::minutes(30 * half_hours))).earliest()
-            })
-            .map_or_else(|| Self(Utc.from_utc_datetime(&midnight)), |at| Self(at.with_timezone(&Utc)))
+        Self::at_local(date, 0, zone)
+    }
+
+    /// The first instant at which clocks in `zone` show `minute` minutes after midnight of `date`; 1440 is
+    /// the next midnight. Where clocks skip that time, the first instant after the gap. Never decreases
+    /// as the local time grows, so disjoint intervals of a local day stay disjoint.
+    pub fn at_local(date: NaiveDate, minute: u16, zone: Tz) -> Self {
+        let local = date.and_time(NaiveTime::MIN) + Duration::minutes(i64::from(minute));
+        // Gaps end at a whole minute. The longest is a day: Samoa skipped 2011-12-30.
+        (0..=GAP_MINUTES_MAX)
+            .find_map(|minutes| zone.from_local_datetime(&(local + Duration::minutes(minutes))).earliest())
+            .map_or_else(|| Self(Utc.from_utc_datetime(&local)), |at| Self(at.with_timezone(&Utc)))
     }
 }
+
+/// Longest stretch of local time that a change of clocks skips, in minutes.
+const GAP_MINUTES_MAX: i64 = 1_440;
 
 impl std::fmt::Display for Timestamp {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -110,10 +123,25 @@ wire_enum! {
 }
 
 /// A reporting period: whole local days, `[start, end)`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "RawPeriod")]
 pub struct Period {
     kind: PeriodKind,
     start: NaiveDate,
+}
+
+/// A period that was read and not checked yet.
+#[derive(Deserialize)]
+struct RawPeriod {
+    kind: PeriodKind,
+    start: NaiveDate,
+}
+
+impl TryFrom<RawPeriod> for Period {
+    type Error = String;
+    fn try_from(raw: RawPeriod) -> Result<Self, String> {
+        Self::new(raw.kind, raw.start).map_err(|problem| problem.message)
+    }
 }
 
 impl Period {
@@ -143,6 +171,18 @@ impl Period {
         }
     }
 
+    /// The period of that kind in which `date` lies.
+    pub fn around(kind: PeriodKind, date: NaiveDate) -> Self {
+        let first_of_month = date - Days::new(u64::from(date.day0()));
+        let start = match kind {
+            PeriodKind::Week => date - Days::new(u64::from(date.weekday().num_days_from_monday())),
+            PeriodKind::Month => first_of_month,
+            PeriodKind::Quarter => first_of_month - Months::new(date.month0() % 3),
+            PeriodKind::Year => first_of_month - Months::new(date.month0()),
+        };
+        Self { kind, start }
+    }
+
     /// The kind of this period.
     pub fn kind(self) -> PeriodKind {
         self.kind
@@ -164,9 +204,35 @@ impl Period {
         start + Months::new(months)
     }
 
+    /// Its local days.
+    pub fn days(self) -> DateRange {
+        DateRange { from: self.start, to: self.end() }
+    }
+
     /// The instants `[from, to)` that this period covers in `zone`.
     pub fn bounds(self, zone: Tz) -> (Timestamp, Timestamp) {
         (Timestamp::start_of(self.start, zone), Timestamp::start_of(self.end(), zone))
+    }
+}
+
+/// Local days `[from, to)`; empty when `to` does not lie after `from`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct DateRange {
+    /// First day.
+    pub from: NaiveDate,
+    /// First day that no longer counts.
+    pub to: NaiveDate,
+}
+
+impl DateRange {
+    /// True when `date` is one of the days.
+    pub fn contains(self, date: NaiveDate) -> bool {
+        self.from <= date && date < self.to
+    }
+
+    /// The days, in order.
+    pub fn dates(self) -> impl Iterator<Item = NaiveDate> {
+        self.from.iter_days().take_while(move |&date| date < self.to)
     }
 }
 
@@ -191,7 +257,12 @@ mod tests {
             (PeriodKind::Year, "2017-04-01", None),
         ] {
             let period = Period::new(kind, date(start));
-            assert_eq!(period.ok().map(Period::end), end.map(date), "{kind:?} {start}");
+            assert_eq!(period.as_ref().ok().map(|period| period.end()), end.map(date), "{kind:?} {start}");
+            if let Ok(period) = period {
+                for day in period.days().dates() {
+                    assert_eq!(Period::around(kind, day), period, "{kind:?} {day}");
+                }
+            }
         }
     }
 
@@ -200,6 +271,23 @@ mod tests {
         // São Paulo moved its clocks from 00:00 to 01:00 on 2018-11-04.
         let start = Timestamp::start_of(date("2018-11-04"), chrono_tz::America::Sao_Paulo);
         assert_eq!(start.to_string(), "2018-11-04T03:00:00.000000Z");
+    }
+
+    #[test]
+    fn local_times_are_the_first_instant_that_shows_them() {
+        for (zone, day, minute, instant) in [
+            // Berlin skips 02:00 to 03:00, and repeats it in autumn.
+            (chrono_tz::Europe::Berlin, "2026-03-29", 119, "2026-03-29T00:59:00.000000Z"),
+            (chrono_tz::Europe::Berlin, "2026-03-29", 135, "2026-03-29T01:00:00.000000Z"),
+            (chrono_tz::Europe::Berlin, "2026-03-29", 180, "2026-03-29T01:00:00.000000Z"),
+            (chrono_tz::Europe::Berlin, "2026-10-25", 150, "2026-10-25T00:30:00.000000Z"),
+            (chrono_tz::Europe::Berlin, "2026-10-25", 1440, "2026-10-25T23:00:00.000000Z"),
+            // Samoa skipped this day.
+            (chrono_tz::Pacific::Apia, "2011-12-30", 0, "2011-12-30T10:00:00.000000Z"),
+            (chrono_tz::Asia::Shanghai, "2026-02-17", 540, "2026-02-17T01:00:00.000000Z"),
+        ] {
+            assert_eq!(Timestamp::at_local(date(day), minute, zone).to_string(), instant, "{day} {minute}");
+        }
     }
 
     #[test]

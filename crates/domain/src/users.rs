@@ -9,10 +9,14 @@ use crate::access::Role;
 use crate::change::{Aggregate, Change, EventKind, SubjectType, Version};
 use crate::error::{Code, Error, Problem, Problems, Result};
 use crate::filter::{OneOf, Text};
-use crate::id::{EntityId, MembershipId, TeamId, UserId};
+use crate::id::{EntityId, MembershipId, TeamId, UserId, WorkCalendarId};
+use crate::patch::Patch;
 use crate::text;
 use crate::time::Timestamp;
 use crate::wire::wire_enum;
+
+mod leave;
+pub use leave::{LEAVE_DAYS_MAX, Leave, LeaveChange, NewLeave};
 
 wire_enum! {
     /// Whether a person can sign in.
@@ -86,6 +90,8 @@ pub struct User {
     pub status: UserStatus,
     /// First day of work, where known.
     pub hired_on: Option<NaiveDate>,
+    /// Whose hours count for them; `None` for those of the organisation.
+    pub calendar_id: Option<WorkCalendarId>,
     /// When they became known.
     pub created_at: Timestamp,
     /// Last change.
@@ -120,6 +126,8 @@ pub struct UserUpdate {
     pub status: Option<UserStatus>,
     /// First day of work.
     pub hired_on: Option<NaiveDate>,
+    /// Whose hours count for them.
+    pub calendar_id: Patch<WorkCalendarId>,
 }
 
 /// Input of [`User::move_to`].
@@ -153,6 +161,7 @@ impl User {
                 role: input.role,
                 status: UserStatus::Pending,
                 hired_on: input.hired_on,
+                calendar_id: None,
                 created_at: now,
                 updated_at: now,
                 memberships: Vec::new(),
@@ -195,6 +204,7 @@ impl User {
         after.role = input.role.unwrap_or(self.role);
         after.status = input.status.unwrap_or(self.status);
         after.hired_on = input.hired_on.or(self.hired_on);
+        after.calendar_id = input.calendar_id.clone().apply(self.calendar_id);
         after.updated_at = now;
         if self.is_active_admin() && !after.is_active_admin() && other_admins == 0 {
             return Err(Problem::new(Code::LastAdmin, "Make somebody else an administrator first.").into());
@@ -289,7 +299,7 @@ impl Aggregate for User {
     fn view(&self) -> Value {
         json!({
             "name": self.name, "email": self.email, "role": self.role, "status": self.status,
-            "hiredOn": self.hired_on, "memberships": self.memberships,
+            "hiredOn": self.hired_on, "calendarId": self.calendar_id, "memberships": self.memberships,
         })
     }
 }

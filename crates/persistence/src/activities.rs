@@ -47,7 +47,7 @@ mod entity {
     pub enum Relation {}
     impl ActiveModelBehavior for ActiveModel {}
 }
-use entity::{Column, Entity, Model as Row};
+pub(crate) use entity::{Column, Entity, Model as Row};
 
 const SLICE: &[Permission] = &[Permission::ReadActivities, Permission::LogActivities];
 
@@ -55,7 +55,7 @@ const SLICE: &[Permission] = &[Permission::ReadActivities, Permission::LogActivi
 const NEWEST_FIRST: Keyset<Column> =
     Keyset { column: Column::StartedAt, id: Column::Id, direction: Direction::Desc };
 
-fn restore(row: Row) -> Result<Activity> {
+pub(crate) fn restore(row: Row) -> Result<Activity> {
     let bad = |what| bad_row("activities", row.id, what);
     Ok(Activity {
         id: ActivityId::from_uuid(row.id),

@@ -6,6 +6,7 @@ use evenhand_domain::customers::{
     Advance, Customer, CustomerGrade, CustomerKind, CustomerSort, CustomerStage, CustomerTerm, Evidence,
     OwnerPeriod, Reassignment, StageChange,
 };
+use evenhand_domain::daily_facts::Fact;
 use evenhand_domain::error::{Error, Result};
 use evenhand_domain::filter::{Direction, Filter};
 use evenhand_domain::id::{ActivityId, CustomerId, EntityId, StageChangeId, UserId};
@@ -61,7 +62,7 @@ use entity::{Column, Entity, Model as Row};
 
 /// The steps through the stages; append-only. A step belongs to the version of the customer that it made,
 /// which orders the steps where instants are equal.
-mod step {
+pub(crate) mod step {
     use sea_orm::entity::prelude::*;
 
     #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -81,6 +82,8 @@ mod step {
         pub reason: Option<String>,
         pub evidence_activity_id: Option<Uuid>,
         pub evidence_document: Option<String>,
+        /// Whose work it is.
+        pub user_id: Option<Uuid>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -160,7 +163,7 @@ fn to_row(org_id: Uuid, customer: &Customer) -> Row {
     }
 }
 
-fn restore_step(row: step::Model) -> Result<StageChange> {
+pub(crate) fn restore_step(row: step::Model) -> Result<StageChange> {
     let stage = |text: &str| {
         CustomerStage::parse(text).ok_or_else(|| bad_row("customer_stages", row.id, "unknown stage"))
     };
@@ -180,7 +183,7 @@ fn restore_step(row: step::Model) -> Result<StageChange> {
     })
 }
 
-fn to_step_row(org_id: Uuid, version: Version, step: &StageChange) -> step::Model {
+fn to_step_row(org_id: Uuid, customer: &Customer, step: &StageChange) -> step::Model {
     let (evidence_activity_id, evidence_document) = match &step.evidence {
         Some(Evidence::Activity(id)) => (Some(id.uuid()), None),
         Some(Evidence::Document(document)) => (None, Some(document.clone())),
@@ -190,7 +193,7 @@ fn to_step_row(org_id: Uuid, version: Version, step: &StageChange) -> step::Mode
         org_id,
         id: step.id.uuid(),
         customer_id: step.customer_id.uuid(),
-        customer_version: version,
+        customer_version: customer.version,
         from_stage: step.from.map(|stage| stage.as_str().to_owned()),
         to_stage: step.to.as_str().to_owned(),
         occurred_at: step.at.utc(),
@@ -199,6 +202,7 @@ fn to_step_row(org_id: Uuid, version: Version, step: &StageChange) -> step::Mode
         reason: step.reason.clone(),
         evidence_activity_id,
         evidence_document,
+        user_id: Fact::worker(customer, step).map(EntityId::uuid),
     }
 }
 
@@ -240,7 +244,7 @@ impl Tx {
         let is_new = change.is_creation();
         let customer = self.save(change).await?;
         let org = self.org()?;
-        row::insert::<step::Entity>(&self.db, to_step_row(org, customer.version, &step)).await?;
+        row::insert::<step::Entity>(&self.db, to_step_row(org, &customer, &step)).await?;
         if is_new {
             row::insert::<period::Entity>(&self.db, to_period_row(org, &customer.first_period())).await?;
         }
@@ -257,7 +261,7 @@ impl Tx {
         let mut changes = Vec::with_capacity(advances.len());
         let (mut steps, mut periods) = (Vec::new(), Vec::new());
         for Advance { change, step } in advances {
-            steps.push(to_step_row(org, change.state().version, &step));
+            steps.push(to_step_row(org, change.state(), &step));
             if change.is_creation() {
                 periods.push(to_period_row(org, &change.state().first_period()));
             }

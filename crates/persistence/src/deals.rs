@@ -79,7 +79,7 @@ pub(crate) fn parse_money(
     }
 }
 
-fn restore(row: Row) -> Result<Deal> {
+pub(crate) fn restore(row: Row) -> Result<Deal> {
     Ok(Deal {
         id: DealId::from_uuid(row.id),
         version: row.version,

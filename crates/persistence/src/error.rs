@@ -8,6 +8,7 @@ const UNIQUE: &[(&str, &str, &str)] = &[
     ("organizations_name", "organizations.name_key", "name"),
     ("users_email", "users.email_key", "email"),
     ("teams_name", "teams.name_key", "name"),
+    ("work_calendars_name", "work_calendars.name_key", "name"),
     ("products_name", "products.name_key", "name"),
     ("products_code", "products.code_key", "code"),
     ("deals_number", "deals.number_key", "number"),

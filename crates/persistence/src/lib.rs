@@ -11,8 +11,10 @@
 
 mod activities;
 mod backend;
+mod calendars;
 mod counters;
 mod customers;
+mod daily_facts;
 mod deals;
 mod documents;
 mod error;

@@ -6,7 +6,7 @@ use evenhand_domain::access::{Permission, Role};
 use evenhand_domain::change::Version;
 use evenhand_domain::error::{Error, Result};
 use evenhand_domain::filter::{Direction, Filter};
-use evenhand_domain::id::{EntityId, MembershipId, TeamId, UserId};
+use evenhand_domain::id::{EntityId, MembershipId, TeamId, UserId, WorkCalendarId};
 use evenhand_domain::page::{Page, PageRequest, SortKey};
 use evenhand_domain::text::fold;
 use evenhand_domain::time::Timestamp;
@@ -42,6 +42,7 @@ mod entity {
         pub role: String,
         pub status: String,
         pub hired_on: Option<Date>,
+        pub calendar_id: Option<Uuid>,
         pub created_at: DateTimeUtc,
         pub updated_at: DateTimeUtc,
     }
@@ -104,6 +105,7 @@ fn restore(row: Row, stays: Vec<membership::Model>) -> Result<User> {
         role: parse_role("users", row.id, &row.role)?,
         status: UserStatus::parse(&row.status).ok_or_else(|| bad_row("users", row.id, "unknown status"))?,
         hired_on: row.hired_on,
+        calendar_id: row.calendar_id.map(WorkCalendarId::from_uuid),
         created_at: Timestamp::new(row.created_at),
         updated_at: Timestamp::new(row.updated_at),
         memberships,
@@ -122,6 +124,7 @@ fn to_row(org_id: Uuid, user: &User) -> Row {
         role: user.role.as_str().to_owned(),
         status: user.status.as_str().to_owned(),
         hired_on: user.hired_on,
+        calendar_id: user.calendar_id.map(EntityId::uuid),
         created_at: user.created_at.utc(),
         updated_at: user.updated_at.utc(),
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use evenhand_domain::access::Permission;
+use evenhand_domain::access::{Permission, Scope};
 use evenhand_domain::change::SubjectType;
 use evenhand_domain::error::{Error, Result};
 use uuid::Uuid;
@@ -42,11 +42,19 @@ impl Reader<'_> {
             SubjectType::User => open_to(Permission::ReadUsers),
             SubjectType::Team => open_to(Permission::ReadTeams),
             SubjectType::Product => open_to(Permission::ReadProducts),
+            SubjectType::WorkCalendar => open_to(Permission::ReadCalendars),
+            SubjectType::DayClose => open_to(Permission::ReadDailyFacts),
             SubjectType::Session | SubjectType::Invitation => open_to(Permission::ReadAudit),
             SubjectType::Import => open_to(Permission::ImportData),
             SubjectType::Customer => customers::visible_ids(self, ids).await,
             SubjectType::Activity => activities::visible_ids(self, ids).await,
             SubjectType::Deal => deals::visible_ids(self, ids).await,
+            // Only who may read all of them, until their rows say who takes part.
+            SubjectType::Target => match self.scope(&[Permission::ReadTargets])? {
+                Scope::Organization => Ok(ids),
+                _ => Ok(Vec::new()),
+            },
+            SubjectType::WorkCalendar => open_to(Permission::ReadOrganization),
         }
     }
 }

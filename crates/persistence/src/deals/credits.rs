@@ -44,7 +44,7 @@ mod entity {
 }
 pub(crate) use entity::{Column, Entity, Model as Row};
 
-fn restore(row: Row) -> Result<CreditLine> {
+pub(crate) fn restore(row: Row) -> Result<CreditLine> {
     let bad = |what: &str| bad_row("credit_lines", row.id, what);
     Ok(CreditLine {
         id: CreditLineId::from_uuid(row.id),

@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
+use evenhand_app::daily_facts::CheckFacts;
 use evenhand_domain::organizations::Organization;
 use evenhand_persistence::Store;
 
@@ -12,12 +13,16 @@ use crate::config::Settings;
 use crate::failure::Failure;
 
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("verify").multiple(true))]
 pub(crate) struct DoctorArgs {
     /// Recompute the hash chain of the audit trail, and name the first entry that was altered, deleted or moved
-    #[arg(long)]
+    #[arg(long, group = "verify")]
     verify_audit: bool,
-    /// Verify the audit trail of this organisation only
-    #[arg(long, value_name = "NAME", requires = "verify_audit")]
+    /// Recompute the figures of all closed days, and name the first that is not what the facts say
+    #[arg(long, group = "verify")]
+    verify_facts: bool,
+    /// Verify this organisation only
+    #[arg(long, value_name = "NAME", requires = "verify")]
     organization: Option<String>,
 }
 
@@ -48,8 +53,15 @@ pub(crate) async fn run(settings: &Settings, args: &DoctorArgs) -> Result<ExitCo
     match assembly::open_store(settings, Schema::Expected).await {
         Ok(store) => {
             examine(&mut findings, settings, &store).await?;
+            let organizations = match args.organization.as_deref() {
+                Some(name) => vec![assembly::organization(&store, name).await?],
+                None => store.unscoped_organizations().await?,
+            };
             if args.verify_audit {
-                verify_audit(&mut findings, &store, args.organization.as_deref()).await?;
+                verify_audit(&mut findings, &store, &organizations).await?;
+            }
+            if args.verify_facts {
+                verify_facts(&mut findings, settings, &store, &organizations).await?;
             }
             store.close().await?;
         }
@@ -100,11 +112,29 @@ async fn check_key(settings: &Settings, store: &Store) -> Result<bool, Failure> 
     Ok(app.check_signing_key().await?)
 }
 
-async fn verify_audit(findings: &mut Findings, store: &Store, name: Option<&str>) -> Result<(), Failure> {
-    let organizations: Vec<Organization> = match name {
-        Some(name) => vec![assembly::organization(store, name).await?],
-        None => store.unscoped_organizations().await?,
-    };
+async fn verify_facts(
+    findings: &mut Findings,
+    settings: &Settings,
+    store: &Store,
+    organizations: &[Organization],
+) -> Result<(), Failure> {
+    let app = assembly::assemble(settings, store.clone(), std::sync::Arc::new(assembly::SystemClock))?;
+    for Organization { id, name, .. } in organizations {
+        let check = app.query(&app.system(*id).await?, &CheckFacts).await?;
+        match check.difference {
+            None => findings
+                .good("daily facts", format_args!("{name}: {} closed days of people hold", check.held))?,
+            Some(difference) => findings.bad("daily facts", format_args!("{name}: {difference}"))?,
+        }
+    }
+    Ok(())
+}
+
+async fn verify_audit(
+    findings: &mut Findings,
+    store: &Store,
+    organizations: &[Organization],
+) -> Result<(), Failure> {
     for organization in organizations {
         let report = store.unscoped_verify_events(organization.id).await?;
         let name = &organization.name;

@@ -110,8 +110,8 @@ impl Users {
             name: Some(record.name.clone()).filter(|name| *name != user.name),
             email: record.email.clone().filter(|email| user.email.as_ref() != Some(email)),
             role: Some(record.role).filter(|role| *role != user.role),
-            status: None,
             hired_on: record.hired_on.filter(|day| user.hired_on != Some(*day)),
+            ..UserUpdate::default()
         };
         let UserUpdate { name, email, role, hired_on, .. } = &update;
         if name.is_some() || email.is_some() || role.is_some() || hired_on.is_some() {
