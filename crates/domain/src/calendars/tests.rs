@@ -65,7 +65,7 @@ fn a_calendar_is_created_and_changed_with_an_exact_view() {
     };
     let created = create(hours).expect("a calendar");
     let view = json!({
-        "name": "Office", "timeZone": "Asia/Shanghai",
+        "name": "Office", "timeZone": "Asia/Shanghai", "isDefault": false,
         "weekly": [
             { "weekday": "MONDAY", "fromMinute": 540, "toMinute": 720 },
             { "weekday": "MONDAY", "fromMinute": 810, "toMinute": 1080 },
