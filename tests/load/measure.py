@@ -45,7 +45,7 @@ PAGE_50 = """query ($after: String) { activities(first: 50, after: $after) { nod
 # can send twenty times what can be answered.
 LIST = """customers(first: 50, after: $after) { nodes {
   id number name owner { id name } deals(first: 5) { nodes { id number stage value { amount currency } } } } }"""
-DASHBOARD = "query ($after: String) { %s }" % " ".join(f"list{number}: {LIST}" for number in range(6))
+DASHBOARD = "query ($after: String) { %s }" % " ".join(f"list{number}: {LIST}" for number in range(12))
 POINT = "query ($id: ID!) { node(id: $id) { ... on Customer { id number name stage kind updatedAt } } }"
 WRITE = """mutation ($id: ID!) { logActivity(input: { kind: NOTE, note: "load", customerId: $id }) {
   activity { id } userErrors { message } } }"""
@@ -281,8 +281,8 @@ class Load:
         peak = self.arrivals(body, None)["answered"]
         self.row("overload: peak (dashboard)", f"{peak:,.0f}/s")
         for times in (2, 5, 20):
-            lives = Probe(self.server.base, None, None, 0.05)
-            asks = Probe(self.server.base, self.token, body, 0.02)
+            lives = Probe(self.server.base, None, None, 0.1)
+            asks = Probe(self.server.base, self.token, body, 0.1)
             with lives, asks:
                 result = self.arrivals(body, times * peak)
             refused = asks.times(503)
