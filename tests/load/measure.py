@@ -286,7 +286,8 @@ class Load:
             with lives, asks:
                 result = self.arrivals(body, times * peak)
             refused = asks.times(503)
-            self.row(f"overload: {times}x", f"{result['answered']:,.0f}/s", f"{result['answered'] / peak:.2f} of peak",
+            answered = result["answered"] + len(asks.times(200)) / self.args.seconds
+            self.row(f"overload: {times}x", f"{answered:,.0f}/s", f"{answered / peak:.2f} of peak",
                      f"offered {result['offered']:,.0f}/s; p99 answered {percentile(asks.times(200), 99):.0f} ms; refused p50 "
                      f"{percentile(refused, 50):.1f}, p99 {percentile(refused, 99):.1f} ms; /live p99 {percentile(lives.times(200), 99):.0f} ms")
         time.sleep(2)

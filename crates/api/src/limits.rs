@@ -54,7 +54,7 @@ impl Default for Limits {
             nodes: 10_000,
             in_flight: 16,
             in_flight_of_one: 12,
-            queue: 32,
+            queue: 64,
             subscriptions: 50,
             streams: 10_000,
         }

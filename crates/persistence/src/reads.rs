@@ -274,7 +274,8 @@ mod tests {
     }
 
     fn statement(sql: &str) -> Statement {
-        Statement::from_string(DbBackend::Sqlite, sql)
+        let reading = Reading::Sqlite(Arc::new(reads(1)));
+        Statement::from_string(reading.backend(), sql)
     }
 
     #[tokio::test]
