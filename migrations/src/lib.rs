@@ -15,6 +15,7 @@ mod m20261101_000005_deals;
 mod m20261101_000006_imports;
 mod m20261101_000007_edge;
 mod m20261101_000008_documents;
+mod m20261101_000011_targets;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261101_000006_imports::Migration),
             Box::new(m20261101_000007_edge::Migration),
             Box::new(m20261101_000008_documents::Migration),
+            Box::new(m20261101_000011_targets::Migration),
         ]
     }
 }
