@@ -17,6 +17,7 @@ mod m20261101_000007_edge;
 mod m20261101_000008_documents;
 mod m20261101_000009_calendars;
 mod m20261101_000010_daily_facts;
+mod m20261101_000011_targets;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -36,6 +37,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261101_000008_documents::Migration),
             Box::new(m20261101_000009_calendars::Migration),
             Box::new(m20261101_000010_daily_facts::Migration),
+            Box::new(m20261101_000011_targets::Migration),
         ]
     }
 }

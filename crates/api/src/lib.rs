@@ -34,6 +34,7 @@ mod reconciliation;
 mod scalars;
 mod schema;
 mod sse;
+mod targets;
 mod teams;
 mod translate;
 mod users;

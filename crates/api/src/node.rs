@@ -3,7 +3,7 @@
 use async_graphql::{Context, ID, Interface, Object, Result};
 use evenhand_domain::error::{Code, Error, Problem};
 use evenhand_domain::id::{
-    ActivityId, CustomerId, DealId, EntityId, ImportId, OrganizationId, ProductId, TeamId, UserId,
+    ActivityId, CustomerId, DealId, EntityId, ImportId, OrganizationId, ProductId, TargetId, TeamId, UserId,
     WorkCalendarId,
 };
 use uuid::Uuid;
@@ -15,6 +15,7 @@ use crate::deals::{self, Deal};
 use crate::ids;
 use crate::imports::{self, Import};
 use crate::products::{self, Product};
+use crate::targets::{self, Target};
 use crate::teams::{self, Team};
 use crate::users::{self, Organization, User};
 
@@ -39,6 +40,8 @@ pub(crate) enum Node {
     Activity(Activity),
     /// A deal.
     Deal(Deal),
+    /// A target.
+    Target(Target),
     /// An import.
     Import(Import),
     /// A work calendar.
@@ -59,6 +62,7 @@ async fn load(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
         ProductId::TYPE => products::load(ctx, ProductId::from_uuid(uuid)).await?.map(Node::Product),
         ActivityId::TYPE => activities::load(ctx, ActivityId::from_uuid(uuid)).await?.map(Node::Activity),
         DealId::TYPE => deals::load(ctx, DealId::from_uuid(uuid)).await?.map(Node::Deal),
+        TargetId::TYPE => targets::load(ctx, TargetId::from_uuid(uuid)).await?.map(Node::Target),
         ImportId::TYPE => imports::load(ctx, ImportId::from_uuid(uuid)).await?.map(Node::Import),
         WorkCalendarId::TYPE => {
             calendars::load(ctx, Some(WorkCalendarId::from_uuid(uuid))).await?.map(Node::WorkCalendar)

@@ -2,11 +2,15 @@
 
 use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, ValidationMode};
 use evenhand_app::reconciliation::Facts;
-use evenhand_domain::id::{ActivityId, CustomerId, DealId, ProductId, TeamId, UserId, WorkCalendarId};
+use evenhand_domain::id::{
+    ActivityId, CustomerId, DealId, DerivationId, ProductId, TargetId, TeamId, UserId, WorkCalendarId,
+};
 use evenhand_domain::money::Money;
 use evenhand_domain::page::Page;
 use evenhand_domain::time::Period;
-use evenhand_domain::{activities, calendars, customers, deals, products, teams, users};
+use evenhand_domain::{
+    activities, calendars, customers, deals, derivation, products, targets, teams, users,
+};
 
 use crate::access::AccessMutations;
 use crate::activities::{ActivityMutations, ActivityQueries};
@@ -20,6 +24,7 @@ use crate::loaders::Loader;
 use crate::node::NodeQueries;
 use crate::products::{ProductMutations, ProductQueries};
 use crate::reconciliation::ReconciliationQueries;
+use crate::targets::{TargetMutations, TargetQueries};
 use crate::teams::{TeamMutations, TeamQueries};
 use crate::users::{UserMutations, UserQueries};
 
@@ -35,6 +40,7 @@ pub(crate) struct Query(
     DealQueries,
     DailyFactQueries,
     ProductQueries,
+    TargetQueries,
     ReconciliationQueries,
     ChangeQueries,
 );
@@ -52,6 +58,7 @@ pub(crate) struct Mutation(
     ProductMutations,
     DealMutations,
     DailyFactMutations,
+    TargetMutations,
     ImportMutations,
 );
 
@@ -100,6 +107,9 @@ pub(crate) struct Loaders {
     pub(crate) credit_lines: Loader<DealId, Vec<deals::CreditLine>>,
     pub(crate) newest_deals: Loader<(CustomerId, u32), Page<deals::Deal>>,
     pub(crate) deal_counts: Loader<CustomerId, i64>,
+    pub(crate) targets: Loader<TargetId, targets::Target>,
+    pub(crate) targets_below: Loader<TargetId, Vec<targets::Target>>,
+    pub(crate) derivations: Loader<DerivationId, derivation::Derivation>,
     pub(crate) user_revenue: Loader<(UserId, Facts), Vec<Money>>,
     pub(crate) team_revenue: Loader<(TeamId, Facts), Vec<Money>>,
 }
@@ -125,6 +135,9 @@ impl Loaders {
         self.credit_lines.clear();
         self.newest_deals.clear();
         self.deal_counts.clear();
+        self.targets.clear();
+        self.targets_below.clear();
+        self.derivations.clear();
         self.user_revenue.clear();
         self.team_revenue.clear();
     }

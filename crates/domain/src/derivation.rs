@@ -138,7 +138,7 @@ impl Derivation {
         let mut derivation = Self {
             method: METHOD.into(),
             method_version: METHOD_VERSION,
-            seed: seed.iter().map(|byte| format!("{byte:02x}")).collect(),
+            seed: hexadecimal(&seed),
             history_months,
             settled_deals,
             rates,
@@ -161,6 +161,14 @@ impl Derivation {
     /// [`Error::Internal`], which does not happen for a derivation that was made here.
     pub fn bytes(&self) -> Result<Vec<u8>> {
         canonical(self)
+    }
+
+    /// SHA-256 of the [bytes](Self::bytes), as 64 lower-case hexadecimal digits.
+    ///
+    /// # Errors
+    /// As for [`Derivation::bytes`].
+    pub fn sha256(&self) -> Result<String> {
+        Ok(hexadecimal(&sha256(&self.bytes()?)))
     }
 
     /// Derives again from the stored inputs and compares. False when anything was altered, or was derived by another
@@ -346,6 +354,10 @@ fn canonical(value: &impl Serialize) -> Result<Vec<u8>> {
 
 fn sha256(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

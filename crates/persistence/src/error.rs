@@ -12,6 +12,8 @@ const UNIQUE: &[(&str, &str, &str)] = &[
     ("products_name", "products.name_key", "name"),
     ("products_code", "products.code_key", "code"),
     ("deals_number", "deals.number_key", "number"),
+    ("targets_of_user", "targets.owner_user_id", "period"),
+    ("targets_of_team", "targets.owner_team_id", "period"),
     ("customers_number", "customers.number_key", "number"),
 ];
 

@@ -5,9 +5,9 @@ use evenhand_domain::access::{Permission, Scope};
 use evenhand_domain::error::{Error, Result};
 use evenhand_domain::id::{EntityId, UserId};
 use sea_orm::sea_query::{
-    Alias, Expr, ExprTrait, IntoColumnRef, JoinType, Query, SelectStatement, SimpleExpr,
+    Alias, Expr, ExprTrait, IntoColumnRef, JoinType, Query, SelectStatement, SimpleExpr, UnionType,
 };
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter};
 use uuid::Uuid;
 
 use crate::error::database_error;
@@ -75,6 +75,37 @@ impl People {
             ),
         }
     }
+}
+
+/// The teams that `user` belongs to on `today`, and those below a team that `user` leads then.
+pub(crate) fn own_teams(org: Uuid, user: Uuid, today: NaiveDate, below: bool) -> SelectStatement {
+    use teams::closure;
+    use users::membership::Column as M;
+    let stays = |role: Option<&str>| {
+        let mut stays = Query::select()
+            .column(M::TeamId)
+            .from(users::membership::Entity)
+            .and_where(M::OrgId.eq(org))
+            .and_where(M::UserId.eq(user))
+            .and_where(M::ValidFrom.lte(today))
+            .cond_where(Condition::any().add(M::ValidTo.is_null()).add(M::ValidTo.gt(today)))
+            .to_owned();
+        if let Some(role) = role {
+            stays.and_where(M::Role.eq(role));
+        }
+        stays
+    };
+    if !below {
+        return stays(None);
+    }
+    let led = stays(Some("LEAD"));
+    Query::select()
+        .column(closure::Column::DescendantId)
+        .from(closure::Entity)
+        .and_where(closure::Column::OrgId.eq(org))
+        .and_where(closure::Column::AncestorId.in_subquery(led))
+        .union(UnionType::All, stays(None))
+        .to_owned()
 }
 
 /// Everybody who is, on `today`, a member of a team that `user` leads on `today`, sub-teams included.

@@ -1,21 +1,26 @@
 //! Rows of teams and the closure of the tree.
 
-use evenhand_domain::access::Permission;
+use evenhand_domain::access::{Permission, Role};
 use evenhand_domain::change::Version;
 use evenhand_domain::error::{Error, Result};
 use evenhand_domain::filter::Direction;
-use evenhand_domain::id::{EntityId, TeamId};
+use evenhand_domain::id::{EntityId, TeamId, UserId};
 use evenhand_domain::page::{Page, PageRequest, SortKey};
 use evenhand_domain::teams::Team;
 use evenhand_domain::text::fold;
 use evenhand_domain::time::Timestamp;
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, Select};
+use evenhand_domain::users::{TeamRole, UserStatus};
+use sea_orm::sea_query::{Expr, ExprTrait, Order, Query};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter,
+    Select,
+};
 use uuid::Uuid;
 
 use crate::error::database_error;
 use crate::page::{self, Keyset};
-use crate::row;
 use crate::store::{Reader, Stored, Tx};
+use crate::{row, users};
 
 mod entity {
     use sea_orm::entity::prelude::*;
@@ -115,6 +120,24 @@ async fn ancestors(reader: &Reader<'_>, team: TeamId) -> Result<Vec<closure::Mod
         .map_err(database_error)
 }
 
+/// Somebody who leads a team or one above it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lead {
+    /// Who.
+    pub user_id: UserId,
+    /// What they may do.
+    pub role: Role,
+    /// How far above: 0 for the team itself.
+    pub depth: i32,
+}
+
+#[derive(FromQueryResult)]
+struct LeadRow {
+    user_id: Uuid,
+    role: String,
+    depth: i32,
+}
+
 fn visible(reader: &Reader<'_>) -> Result<Select<Entity>> {
     // Every role that may see teams at all sees all of them.
     reader.scope(SLICE)?;
@@ -173,6 +196,51 @@ impl Reader<'_> {
             .await
             .map_err(database_error)?;
         Ok(usize::try_from(depth).unwrap_or(usize::MAX))
+    }
+
+    /// Everybody who leads `team` or a team above it today and has not left, nearest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn leads_above(&self, team: TeamId) -> Result<Vec<Lead>> {
+        use users::membership::Column as M;
+        self.scope(SLICE)?;
+        let (org, today) = (self.org()?, self.grant().today(self.now()));
+        let line = Query::select()
+            .columns([(users::Entity, users::Column::Role)])
+            .column((users::membership::Entity, M::UserId))
+            .column((closure::Entity, closure::Column::Depth))
+            .from(users::membership::Entity)
+            .inner_join(
+                closure::Entity,
+                Expr::col((closure::Entity, closure::Column::OrgId)).eq(org).and(
+                    Expr::col((closure::Entity, closure::Column::AncestorId))
+                        .equals((users::membership::Entity, M::TeamId)),
+                ),
+            )
+            .inner_join(
+                users::Entity,
+                Expr::col((users::Entity, users::Column::OrgId)).eq(org).and(
+                    Expr::col((users::Entity, users::Column::Id))
+                        .equals((users::membership::Entity, M::UserId)),
+                ),
+            )
+            .and_where(Expr::col((users::membership::Entity, M::OrgId)).eq(org))
+            .and_where(Expr::col((closure::Entity, closure::Column::DescendantId)).eq(team.uuid()))
+            .and_where(M::Role.eq(TeamRole::Lead.as_str()))
+            .and_where(M::ValidFrom.lte(today))
+            .cond_where(Condition::any().add(M::ValidTo.is_null()).add(M::ValidTo.gt(today)))
+            .and_where(users::Column::Status.ne(UserStatus::Deactivated.as_str()))
+            .order_by((closure::Entity, closure::Column::Depth), Order::Asc)
+            .order_by((users::membership::Entity, M::UserId), Order::Asc)
+            .to_owned();
+        let rows = self.db.query_all(&line).await.map_err(database_error)?;
+        let lead = |row: sea_orm::QueryResult| {
+            let row = LeadRow::from_query_result(&row, "").map_err(database_error)?;
+            let role = users::parse_role("users", row.user_id, &row.role)?;
+            Ok(Lead { user_id: UserId::from_uuid(row.user_id), role, depth: row.depth })
+        };
+        rows.into_iter().map(lead).collect()
     }
 
     /// The teams directly below each of `parents`.

@@ -2,14 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 
-use evenhand_domain::access::{Permission, Scope};
+use evenhand_domain::access::Permission;
 use evenhand_domain::change::SubjectType;
 use evenhand_domain::error::{Error, Result};
 use uuid::Uuid;
 
 use crate::events::EventRecord;
 use crate::store::Reader;
-use crate::{activities, customers, deals};
+use crate::{activities, customers, deals, targets};
 
 impl Reader<'_> {
     /// Those subjects of `entries` that the grant may see now. Visibility is that of the object today, so that
@@ -49,11 +49,7 @@ impl Reader<'_> {
             SubjectType::Customer => customers::visible_ids(self, ids).await,
             SubjectType::Activity => activities::visible_ids(self, ids).await,
             SubjectType::Deal => deals::visible_ids(self, ids).await,
-            // Only who may read all of them, until their rows say who takes part.
-            SubjectType::Target => match self.scope(&[Permission::ReadTargets])? {
-                Scope::Organization => Ok(ids),
-                _ => Ok(Vec::new()),
-            },
+            SubjectType::Target => targets::visible_ids(self, ids).await,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! How likely a target of each level should be: neither out of reach nor given away.
 
+use serde::{Deserialize, Serialize};
+
 use crate::derivation::{AchievabilityVerdict, Band};
 use crate::wire::wire_enum;
 
@@ -45,7 +47,8 @@ impl Bands {
 }
 
 /// How likely a target is reached, and what that says about its level.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct AchievabilitySummary {
     /// Probability in parts per million.
     pub probability_ppm: u32,

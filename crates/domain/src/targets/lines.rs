@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use chrono::{Days, NaiveDate};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::error::{Code, Problem, Problems};
@@ -51,7 +52,8 @@ impl Metric {
 }
 
 /// A number with its unit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Quantity {
     /// Pieces: leads, calls, prospects, deals.
     Count(i64),
@@ -153,7 +155,8 @@ pub struct Figure {
 }
 
 /// One number of a target, for the whole period and per workday, with the day it is due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct TargetLine {
     /// What is counted.
     pub metric: Metric,

@@ -4,6 +4,7 @@
 //! beside the result.
 
 use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::lines::{Quantity, check_due};
@@ -61,7 +62,8 @@ wire_enum! {
 }
 
 /// Something to be done for the target.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct SupportAction {
     /// What.
     pub text: String,
@@ -70,7 +72,8 @@ pub struct SupportAction {
 }
 
 /// Something that a department owes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct SupportResource {
     /// Its id.
     pub id: SupportResourceId,
@@ -91,7 +94,8 @@ pub struct SupportResource {
 }
 
 /// The signature of a department under one resource.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Commitment {
     /// Who signed for the department.
     pub user_id: UserId,
@@ -100,7 +104,8 @@ pub struct Commitment {
 }
 
 /// The delivery of one resource.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Delivery {
     /// Local day on which it came.
     pub delivered_on: NaiveDate,
@@ -145,7 +150,8 @@ impl SupportResource {
 }
 
 /// What is to be done and what departments owe.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct SupportPlan {
     /// What is to be done.
     pub actions: Vec<SupportAction>,

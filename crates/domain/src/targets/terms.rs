@@ -1,6 +1,7 @@
 //! One version of what a target asks, and the guard that lets it in: specific, dated, linked, derived, achievable.
 
 use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::bands::{AchievabilitySummary, Bands, TargetLevel, percent};
@@ -19,7 +20,8 @@ use crate::time::{Period, Timestamp};
 pub const LINK_TOLERANCE: u64 = 1;
 
 /// Why a target that is too easy or too hard for its level is right all the same.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct BandOverride {
     /// Why.
     pub reason: String,
@@ -28,7 +30,8 @@ pub struct BandOverride {
 }
 
 /// One version of what a target asks. Only signatures, commitments and dates are added later.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Terms {
     /// Counts the versions of one target, from 1.
     pub number: i32,

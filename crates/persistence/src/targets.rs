@@ -1,0 +1,305 @@
+//! Rows of targets; the versions of their terms stand in [`terms`], what they rest on in [`derivations`].
+
+use evenhand_domain::access::{Permission, Scope};
+use evenhand_domain::change::Version;
+use evenhand_domain::error::{Error, Result};
+use evenhand_domain::filter::{Direction, Filter};
+use evenhand_domain::id::{EntityId, TargetId, TeamId, UserId};
+use evenhand_domain::page::{Page, PageRequest, SortKey};
+use evenhand_domain::targets::{
+    LateActivation, Target, TargetLevel, TargetOwner, TargetState, TargetTerm, Terms,
+};
+use evenhand_domain::time::{Period, PeriodKind, Timestamp};
+use sea_orm::sea_query::SelectStatement;
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
+};
+use uuid::Uuid;
+
+use crate::error::{bad_row, database_error};
+use crate::page::{self, Keyset};
+use crate::row;
+use crate::scope::own_teams;
+use crate::store::{Reader, Stored, Tx};
+
+mod derivations;
+mod terms;
+
+row::entity!(entity, "targets", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    org_id: Uuid,
+    #[sea_orm(primary_key, auto_increment = false)]
+    id: Uuid,
+    version: i32,
+    owner_user_id: Option<Uuid>,
+    owner_team_id: Option<Uuid>,
+    period_kind: String,
+    period_start: Date,
+    level: String,
+    state: String,
+    parent_id: Option<Uuid>,
+    approver_id: Option<Uuid>,
+    buffer: String,
+    published_at: Option<DateTimeUtc>,
+    activated_at: Option<DateTimeUtc>,
+    late_reason: Option<String>,
+    late_approver_id: Option<Uuid>,
+    closed_at: Option<DateTimeUtc>,
+    withdrawn_at: Option<DateTimeUtc>,
+    withdraw_reason: Option<String>,
+    created_at: DateTimeUtc,
+    updated_at: DateTimeUtc,
+});
+use entity::{Column, Entity, Model as Row};
+
+/// Whoever signs for a department reaches the targets of all, see [`Permission::CommitSupport`]; everybody else
+/// acts on what they may read.
+const SLICE: &[Permission] = &[Permission::ReadTargets, Permission::CommitSupport];
+
+const NEWEST_FIRST: Keyset<Column> =
+    Keyset { column: Column::CreatedAt, id: Column::Id, direction: Direction::Desc };
+
+/// A value as it stands in a text column.
+fn json(value: &impl serde::Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(|error| Error::Internal(format!("no JSON: {error}")))
+}
+
+fn parse_json<T: serde::de::DeserializeOwned>(table: &str, id: Uuid, text: &str) -> Result<T> {
+    serde_json::from_str(text).map_err(|error| bad_row(table, id, &error.to_string()))
+}
+
+fn restore(row: Row, terms: terms::Versions) -> Result<Target> {
+    let bad = |what: &str| bad_row("targets", row.id, what);
+    let owner = match (row.owner_user_id, row.owner_team_id) {
+        (Some(user), None) => TargetOwner::User(UserId::from_uuid(user)),
+        (None, Some(team)) => TargetOwner::Team(TeamId::from_uuid(team)),
+        _ => return Err(bad("not one owner")),
+    };
+    let kind = PeriodKind::parse(&row.period_kind).ok_or_else(|| bad("unknown kind of period"))?;
+    let late_activation = row.late_reason.zip(row.late_approver_id);
+    Ok(Target {
+        id: TargetId::from_uuid(row.id),
+        version: row.version,
+        owner,
+        period: Period::new(kind, row.period_start).map_err(|problem| bad(&problem.message))?,
+        level: TargetLevel::parse(&row.level).ok_or_else(|| bad("unknown level"))?,
+        state: TargetState::parse(&row.state).ok_or_else(|| bad("unknown state"))?,
+        parent_id: row.parent_id.map(TargetId::from_uuid),
+        terms: terms.standing.ok_or_else(|| bad("no terms"))?,
+        amendment: terms.amendment,
+        history: terms.history,
+        buffer: parse_json("targets", row.id, &row.buffer)?,
+        published_at: row.published_at.map(Timestamp::new),
+        activated_at: row.activated_at.map(Timestamp::new),
+        late_activation: late_activation
+            .map(|(reason, approver)| LateActivation { reason, approver_id: UserId::from_uuid(approver) }),
+        closed_at: row.closed_at.map(Timestamp::new),
+        withdrawn_at: row.withdrawn_at.map(Timestamp::new),
+        withdraw_reason: row.withdraw_reason,
+        created_at: Timestamp::new(row.created_at),
+        updated_at: Timestamp::new(row.updated_at),
+    })
+}
+
+fn to_row(org_id: Uuid, target: &Target) -> Result<Row> {
+    let (owner_user_id, owner_team_id) = match target.owner {
+        TargetOwner::User(user) => (Some(user.uuid()), None),
+        TargetOwner::Team(team) => (None, Some(team.uuid())),
+    };
+    let approver = |terms: &Terms| terms.band_override.as_ref().map(|found| found.approver_id.uuid());
+    let late = target.late_activation.as_ref();
+    Ok(Row {
+        org_id,
+        id: target.id.uuid(),
+        version: target.version,
+        owner_user_id,
+        owner_team_id,
+        period_kind: target.period.kind().as_str().to_owned(),
+        period_start: target.period.start(),
+        level: target.level.as_str().to_owned(),
+        state: target.state.as_str().to_owned(),
+        parent_id: target.parent_id.map(EntityId::uuid),
+        approver_id: target.amendment.as_ref().and_then(approver).or_else(|| approver(&target.terms)),
+        buffer: json(&target.buffer)?,
+        published_at: target.published_at.map(Timestamp::utc),
+        activated_at: target.activated_at.map(Timestamp::utc),
+        late_reason: late.map(|late| late.reason.clone()),
+        late_approver_id: late.map(|late| late.approver_id.uuid()),
+        closed_at: target.closed_at.map(Timestamp::utc),
+        withdrawn_at: target.withdrawn_at.map(Timestamp::utc),
+        withdraw_reason: target.withdraw_reason.clone(),
+        created_at: target.created_at.utc(),
+        updated_at: target.updated_at.utc(),
+    })
+}
+
+impl Stored for Target {
+    async fn insert(&self, tx: &Tx) -> Result<()> {
+        row::insert::<Entity>(&tx.db, to_row(tx.org()?, self)?).await?;
+        terms::write(tx, self).await
+    }
+
+    async fn update(&self, tx: &Tx, expected: Version) -> Result<()> {
+        let org = tx.org()?;
+        let columns = [Column::OrgId, Column::Id, Column::Version];
+        row::update::<Entity>(&tx.db, to_row(org, self)?, columns, (org, self.id.uuid(), expected)).await?;
+        terms::write(tx, self).await
+    }
+}
+
+/// Targets of people in reach, of the teams to which the caller belongs or below those that they lead, and
+/// those whose terms wait for the caller's approval.
+fn visible(reader: &Reader<'_>) -> Result<Select<Entity>> {
+    let org = reader.org()?;
+    let select = Entity::find().filter(Column::OrgId.eq(org));
+    let Some(owned) = reader.people(SLICE)?.include(Column::OwnerUserId) else { return Ok(select) };
+    let user = reader.grant().user().map(EntityId::uuid).ok_or(Error::Forbidden)?;
+    let below = reader.scope(SLICE)? == Scope::Team;
+    let teams = own_teams(org, user, reader.grant().today(reader.now()), below);
+    Ok(select.filter(
+        Condition::any()
+            .add(owned)
+            .add(Column::OwnerTeamId.in_subquery(teams))
+            .add(Column::ApproverId.eq(user)),
+    ))
+}
+
+/// Ids of the targets that `reader` sees, for conditions on what belongs to them.
+fn visible_targets(reader: &Reader<'_>) -> Result<SelectStatement> {
+    Ok(visible(reader)?.select_only().column(Column::Id).into_query())
+}
+
+/// Those of `ids` that `reader` sees.
+pub(crate) async fn visible_ids(reader: &Reader<'_>, ids: Vec<Uuid>) -> Result<Vec<Uuid>> {
+    let rows = visible(reader)?.filter(Column::Id.is_in(ids)).select_only().column(Column::Id);
+    rows.into_tuple().all(&reader.db).await.map_err(database_error)
+}
+
+fn filtered(reader: &Reader<'_>, filter: &Filter<TargetTerm>) -> Result<Select<Entity>> {
+    let term = |term: &TargetTerm| match term {
+        TargetTerm::Id(ids) => page::one_of(Column::Id, ids, EntityId::uuid),
+        TargetTerm::OwnerUser(users) => page::one_of(Column::OwnerUserId, users, EntityId::uuid),
+        TargetTerm::OwnerTeam(teams) => page::one_of(Column::OwnerTeamId, teams, EntityId::uuid),
+        TargetTerm::Level(levels) => page::one_of(Column::Level, levels, TargetLevel::as_str),
+        TargetTerm::State(states) => page::one_of(Column::State, states, TargetState::as_str),
+        TargetTerm::PeriodKind(kinds) => page::one_of(Column::PeriodKind, kinds, PeriodKind::as_str),
+        TargetTerm::PeriodStart(day) => page::range(Column::PeriodStart, day, |day| day),
+        TargetTerm::Parent(parents) => page::one_of(Column::ParentId, parents, EntityId::uuid),
+    };
+    Ok(visible(reader)?.filter(page::condition(filter, &term)))
+}
+
+async fn with_terms(reader: &Reader<'_>, rows: Vec<Row>) -> Result<Vec<Target>> {
+    let mut terms = terms::of_targets(reader, rows.iter().map(|row| row.id).collect()).await?;
+    rows.into_iter()
+        .map(|row| {
+            let versions = terms.remove(&row.id).unwrap_or_default();
+            restore(row, versions)
+        })
+        .collect()
+}
+
+impl Reader<'_> {
+    /// A target.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn target(&self, id: TargetId) -> Result<Target> {
+        self.targets_by_ids(&[id]).await?.pop().ok_or(Error::NotFound)
+    }
+
+    /// Those of `ids` that are visible, in no particular order.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn targets_by_ids(&self, ids: &[TargetId]) -> Result<Vec<Target>> {
+        let rows = visible(self)?.filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())));
+        with_terms(self, rows.all(&self.db).await.map_err(database_error)?).await
+    }
+
+    /// A page of targets, newest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn targets(&self, page: &PageRequest, filter: &Filter<TargetTerm>) -> Result<Page<Target>> {
+        let place = |row: &Row| (SortKey::Time(Timestamp::new(row.created_at)), row.id);
+        let found = page::fetch(&self.db, filtered(self, filter)?, &NEWEST_FIRST, page, place, Ok).await?;
+        let (rows, cursors): (Vec<Row>, Vec<_>) = found.items.into_iter().unzip();
+        let items = with_terms(self, rows).await?.into_iter().zip(cursors).collect();
+        Ok(Page { items, has_next: found.has_next, has_previous: found.has_previous })
+    }
+
+    /// Number of targets.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn count_targets(&self, filter: &Filter<TargetTerm>) -> Result<i64> {
+        page::count(&self.db, filtered(self, filter)?).await
+    }
+
+    /// The visible targets of which these are made and which are not withdrawn, oldest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn targets_below(&self, parents: &[TargetId]) -> Result<Vec<Target>> {
+        below(self, visible(self)?, parents).await
+    }
+
+    /// A target, whoever may see it. Unscoped: a unit adds up for whoever changes a part of it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn unscoped_target(&self, id: TargetId) -> Result<Target> {
+        let row = Entity::find().filter(Column::OrgId.eq(self.org()?)).filter(Column::Id.eq(id.uuid()));
+        let row = row.one(&self.db).await.map_err(database_error)?.ok_or(Error::NotFound)?;
+        with_terms(self, vec![row]).await?.pop().ok_or(Error::NotFound)
+    }
+
+    /// All targets of which this one is made and which are not withdrawn. Unscoped, as
+    /// [`Reader::unscoped_target`].
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn unscoped_targets_below(&self, parent: TargetId) -> Result<Vec<Target>> {
+        below(self, Entity::find().filter(Column::OrgId.eq(self.org()?)), &[parent]).await
+    }
+
+    /// The owner's target for a period and level that is not withdrawn. Unscoped: there is one, whoever sees it.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn unscoped_live_target(
+        &self,
+        owner: TargetOwner,
+        period: Period,
+        level: TargetLevel,
+    ) -> Result<Option<TargetId>> {
+        let owned = match owner {
+            TargetOwner::User(user) => Column::OwnerUserId.eq(user.uuid()),
+            TargetOwner::Team(team) => Column::OwnerTeamId.eq(team.uuid()),
+        };
+        let id: Option<Uuid> = Entity::find()
+            .filter(Column::OrgId.eq(self.org()?))
+            .filter(owned)
+            .filter(Column::PeriodStart.eq(period.start()))
+            .filter(Column::PeriodKind.eq(period.kind().as_str()))
+            .filter(Column::Level.eq(level.as_str()))
+            .filter(Column::State.ne(TargetState::Withdrawn.as_str()))
+            .select_only()
+            .column(Column::Id)
+            .into_tuple()
+            .one(&self.db)
+            .await
+            .map_err(database_error)?;
+        Ok(id.map(TargetId::from_uuid))
+    }
+}
+
+async fn below(reader: &Reader<'_>, from: Select<Entity>, parents: &[TargetId]) -> Result<Vec<Target>> {
+    let rows = from
+        .filter(Column::ParentId.is_in(parents.iter().map(|id| id.uuid())))
+        .filter(Column::State.ne(TargetState::Withdrawn.as_str()))
+        .order_by_asc(Column::CreatedAt)
+        .order_by_asc(Column::Id);
+    with_terms(reader, rows.all(&reader.db).await.map_err(database_error)?).await
+}
