@@ -8,9 +8,7 @@ use evenhand_domain::id::{
 use evenhand_domain::money::Money;
 use evenhand_domain::page::Page;
 use evenhand_domain::time::Period;
-use evenhand_domain::{
-    activities, calendars, customers, deals, derivation, products, targets, teams, users,
-};
+use evenhand_domain::{activities, calendars, customers, deals, derivation, products, targets, teams, users};
 
 use crate::access::AccessMutations;
 use crate::activities::{ActivityMutations, ActivityQueries};
