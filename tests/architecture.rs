@@ -156,7 +156,8 @@ fn only_persistence_speaks_to_tables() {
     for word in ["FOR UPDATE", "lock_exclusive", "lock_shared", ".lock("] {
         let lines: Vec<_> = lines_with("crates/persistence/src", word)
             .into_iter()
-            .filter(|line| !line.contains("ids.rs"))
+            // Mutexes around what lies in memory.
+            .filter(|line| !line.contains("ids.rs") && !line.contains("reads.rs"))
             .collect();
         assert!(lines.is_empty(), "SQLite drops locks without a word: {lines:?}");
     }

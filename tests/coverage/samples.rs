@@ -61,6 +61,7 @@ pub(crate) fn all() -> Vec<Sample> {
     samples.extend(subscriptions());
     samples.extend(people());
     samples.extend(sales());
+    samples.extend(targets());
     samples.extend(sessions());
     samples
 }
@@ -369,6 +370,64 @@ fn sales() -> Vec<Sample> {
         mutation("Mutation.cancelDeal", "deal { id name }", |w| {
             async { json!({ "id": w.fresh_won_deal().await, "version": 2, "reason": "Canary northsecret" }) }
                 .boxed()
+        }),
+    ]
+}
+
+fn targets() -> Vec<Sample> {
+    const FIELDS: &str = "target { id state lines { metric quantity } }";
+    vec![
+        query("Query.targets", "{ targets { totalCount } }", none),
+        mutation("Mutation.proposeTarget", FIELDS, |w| w.proposal(&w.rep).boxed()),
+        mutation("Mutation.counterTarget", FIELDS, |w| {
+            async {
+                let mut input = w.terms();
+                input["id"] = json!(w.fresh_target().await);
+                input["version"] = json!(1);
+                input
+            }
+            .boxed()
+        }),
+        mutation("Mutation.agreeTarget", FIELDS, |w| {
+            async {
+                let target = w.target(&w.fresh_target().await).await;
+                json!({ "id": target["id"], "version": target["version"], "hash": target["onTheTable"]["hash"] })
+            }
+            .boxed()
+        }),
+        mutation("Mutation.withdrawTarget", FIELDS, |w| {
+            async { json!({ "id": w.fresh_target().await, "version": 1, "reason": "Canary" }) }.boxed()
+        }),
+        mutation("Mutation.cascadeTarget", "target { id } children { id }", |w| {
+            async {
+                let id = w.fresh_team_target().await;
+                json!({ "id": id, "version": 1, "override": w.terms()["override"] })
+            }
+            .boxed()
+        }),
+        mutation("Mutation.commitSupport", FIELDS, |w| {
+            async { w.owed(&w.agreed_target().await).await }.boxed()
+        }),
+        mutation("Mutation.deliverSupport", FIELDS, |w| {
+            async { w.owed(&w.committed_target().await).await }.boxed()
+        }),
+        // Its period has not begun, which those are told who may bring it into force.
+        mutation("Mutation.activateTarget", FIELDS, |w| {
+            async {
+                let target = w.target(&w.committed_target().await).await;
+                json!({ "id": target["id"], "version": target["version"] })
+            }
+            .boxed()
+        }),
+        mutation("Mutation.amendTarget", FIELDS, |w| {
+            async {
+                let mut input = w.terms();
+                input["id"] = json!(w.fresh_target().await);
+                input["version"] = json!(1);
+                input["effectiveFrom"] = json!("2027-01-01");
+                input
+            }
+            .boxed()
         }),
     ]
 }

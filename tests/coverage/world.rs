@@ -60,6 +60,7 @@ pub(crate) struct World {
     pub(crate) north: String,
     pub(crate) rep: String,
     pub(crate) rep_email: String,
+    other_lead: String,
     pub(crate) north_customer: String,
     pub(crate) south_customer: String,
     pub(crate) north_deal: String,
@@ -93,6 +94,7 @@ impl World {
         let finance = t.user("FINANCE", "Canary Fay").await;
         let stranger = t.other_organization("Elsewhere").await;
         let (rep_id, rep_email) = (rep.id.clone(), rep.email.clone());
+        let other_lead_id = other_lead.id.clone();
         let (north_rep, south_rep) = (rep.client.clone(), other_rep.client.clone());
         let actor = |name, client, blind_to| Actor { name, client, blind_to };
         let actors = vec![
@@ -112,6 +114,7 @@ impl World {
             north,
             rep: rep_id,
             rep_email,
+            other_lead: other_lead_id,
             north_customer: String::new(),
             south_customer: String::new(),
             north_deal: String::new(),
@@ -161,8 +164,12 @@ impl World {
         made(by.mutate("createDeal", input, "deal { id }").await.ok(), "deal")
     }
 
+    fn client(&self, name: &str) -> &Client {
+        &self.actors.iter().find(|actor| actor.name == name).expect("an actor").client
+    }
+
     fn northerner(&self) -> &Client {
-        &self.actors.iter().find(|actor| actor.name == "rep").expect("a rep").client
+        self.client("rep")
     }
 
     /// A new lead of the rep in the north.
@@ -232,5 +239,72 @@ impl World {
     /// A number that no earlier call answered, as long as each use of it makes something.
     pub(crate) async fn unique(&self) -> i64 {
         self.t.sql().await.number("SELECT COUNT(*) FROM events").await
+    }
+
+    /// What the owner of a target is asked; nothing is on record, so rates are stated and somebody answers for it.
+    pub(crate) fn terms(&self) -> Value {
+        let rates =
+            json!({ "dealsPerProspect": "0.2", "prospectsPerCall": "0.1", "callsPerUsableLead": "3" });
+        let answers = json!({ "reason": "Canary northsecret", "approverId": self.other_lead });
+        json!({ "goal": { "deals": 4 }, "quality": "0.6", "assumedRates": rates, "override": answers })
+    }
+
+    /// The input of a target in a month that has none yet.
+    pub(crate) async fn proposal(&self, owner: &str) -> Value {
+        let months = self.t.sql().await.number("SELECT COUNT(*) FROM targets").await + 2;
+        let start = format!("{}-{:02}-01", 2026 + months / 12, months % 12 + 1);
+        let mut input = self.terms();
+        input["ownerId"] = json!(owner);
+        input["period"] = json!({ "kind": "MONTH", "start": start });
+        input
+    }
+
+    /// A new target of the rep in the north, for which the department of the south owes something.
+    pub(crate) async fn fresh_target(&self) -> String {
+        let mut input = self.proposal(&self.rep).await;
+        let due = input["period"]["start"].clone();
+        let owed = json!({ "kind": "PRODUCT", "quantity": 2, "dueBy": due, "department": "Canary South" });
+        input["support"] = json!({ "resources": [owed] });
+        made(self.client("manager").mutate("proposeTarget", input, "target { id }").await.ok(), "target")
+    }
+
+    /// A new target of the team in the north.
+    pub(crate) async fn fresh_team_target(&self) -> String {
+        let input = self.proposal(&self.north).await;
+        made(self.t.admin().mutate("proposeTarget", input, "target { id }").await.ok(), "target")
+    }
+
+    /// Id, version and what is to be signed and owed.
+    pub(crate) async fn target(&self, id: &str) -> Value {
+        let query = "query($id: ID!) { node(id: $id) { ... on Target { id version onTheTable { hash } \
+                     supportPlan { resources { id } } } } }";
+        self.client("manager").gql(query, json!({ "id": id })).await.ok()["node"].clone()
+    }
+
+    /// A new target that all have signed.
+    pub(crate) async fn agreed_target(&self) -> String {
+        let id = self.fresh_target().await;
+        for name in ["rep", "manager", "other manager"] {
+            let target = self.target(&id).await;
+            let input =
+                json!({ "id": id, "version": target["version"], "hash": target["onTheTable"]["hash"] });
+            self.client(name).mutate("agreeTarget", input, "target { id }").await.ok();
+        }
+        id
+    }
+
+    /// What a department says of what it owes for a target.
+    pub(crate) async fn owed(&self, id: &str) -> Value {
+        let target = self.target(id).await;
+        let resource = &target["supportPlan"]["resources"][0]["id"];
+        json!({ "id": id, "version": target["version"], "resourceId": resource })
+    }
+
+    /// A new target for which the department has signed, too.
+    pub(crate) async fn committed_target(&self) -> String {
+        let id = self.agreed_target().await;
+        let owed = self.owed(&id).await;
+        self.client("other manager").mutate("commitSupport", owed, "target { id }").await.ok();
+        id
     }
 }

@@ -26,6 +26,16 @@ TABLE activities
     CREATE UNIQUE INDEX activities_pkey ON public.activities USING btree (org_id, id)
     CREATE INDEX activities_started ON public.activities USING btree (org_id, started_at, id)
     CREATE INDEX activities_user ON public.activities USING btree (org_id, user_id, started_at, id)
+TABLE attainment_snapshots
+    org_id uuid NOT NULL
+    target_id uuid NOT NULL
+    terms_number integer NOT NULL
+    as_of timestamp with time zone NOT NULL
+    position bigint NOT NULL
+    lines text COLLATE "C" NOT NULL
+    CONSTRAINT attainment_snapshots_org_id_target_id_fkey FOREIGN KEY (org_id, target_id) REFERENCES targets(org_id, id)
+    CONSTRAINT attainment_snapshots_pkey PRIMARY KEY (org_id, target_id)
+    CREATE UNIQUE INDEX attainment_snapshots_pkey ON public.attainment_snapshots USING btree (org_id, target_id)
 TABLE counters
     org_id uuid NOT NULL
     name text COLLATE "C" NOT NULL
@@ -216,6 +226,15 @@ TABLE deals
     CREATE INDEX deals_product ON public.deals USING btree (org_id, product_id)
     CREATE INDEX deals_updated ON public.deals USING btree (org_id, updated_at, id)
     CREATE INDEX deals_won ON public.deals USING btree (org_id, won_at)
+TABLE derivations
+    org_id uuid NOT NULL
+    id uuid NOT NULL
+    content text COLLATE "C" NOT NULL
+    sha256 text COLLATE "C" NOT NULL
+    created_at timestamp with time zone NOT NULL
+    CONSTRAINT derivations_org_id_fkey FOREIGN KEY (org_id) REFERENCES organizations(id)
+    CONSTRAINT derivations_pkey PRIMARY KEY (org_id, id)
+    CREATE UNIQUE INDEX derivations_pkey ON public.derivations USING btree (org_id, id)
 TABLE events
     ordinal bigint NOT NULL GENERATED ALWAYS AS IDENTITY
     org_id uuid NOT NULL
@@ -443,6 +462,61 @@ TABLE signing_keys
     retired_at timestamp with time zone
     CONSTRAINT signing_keys_pkey PRIMARY KEY (id)
     CREATE UNIQUE INDEX signing_keys_pkey ON public.signing_keys USING btree (id)
+TABLE target_terms
+    org_id uuid NOT NULL
+    target_id uuid NOT NULL
+    number integer NOT NULL
+    place text COLLATE "C" NOT NULL
+    derivation_id uuid NOT NULL
+    content text COLLATE "C" NOT NULL
+    CONSTRAINT target_terms_org_id_derivation_id_fkey FOREIGN KEY (org_id, derivation_id) REFERENCES derivations(org_id, id)
+    CONSTRAINT target_terms_org_id_target_id_fkey FOREIGN KEY (org_id, target_id) REFERENCES targets(org_id, id)
+    CONSTRAINT target_terms_pkey PRIMARY KEY (org_id, target_id, number)
+    CONSTRAINT target_terms_place_check CHECK ((place = ANY (ARRAY['STANDING'::text, 'AMENDMENT'::text, 'HISTORY'::text])))
+    CREATE INDEX target_terms_derivation ON public.target_terms USING btree (org_id, derivation_id)
+    CREATE UNIQUE INDEX target_terms_pkey ON public.target_terms USING btree (org_id, target_id, number)
+TABLE targets
+    org_id uuid NOT NULL
+    id uuid NOT NULL
+    version integer NOT NULL
+    owner_user_id uuid
+    owner_team_id uuid
+    period_kind text COLLATE "C" NOT NULL
+    period_start date NOT NULL
+    level text COLLATE "C" NOT NULL
+    state text COLLATE "C" NOT NULL
+    parent_id uuid
+    approver_id uuid
+    buffer text COLLATE "C" NOT NULL
+    published_at timestamp with time zone
+    activated_at timestamp with time zone
+    late_reason text COLLATE "C"
+    late_approver_id uuid
+    closed_at timestamp with time zone
+    withdrawn_at timestamp with time zone
+    withdraw_reason text COLLATE "C"
+    created_at timestamp with time zone NOT NULL
+    updated_at timestamp with time zone NOT NULL
+    CONSTRAINT targets_check CHECK (((owner_user_id IS NULL) <> (owner_team_id IS NULL)))
+    CONSTRAINT targets_check1 CHECK (((late_reason IS NULL) = (late_approver_id IS NULL)))
+    CONSTRAINT targets_check2 CHECK (((state = 'CLOSED'::text) = (closed_at IS NOT NULL)))
+    CONSTRAINT targets_check3 CHECK (((state = 'WITHDRAWN'::text) = (withdrawn_at IS NOT NULL)))
+    CONSTRAINT targets_level_check CHECK ((level = ANY (ARRAY['BASE'::text, 'SPRINT'::text, 'CHALLENGE'::text])))
+    CONSTRAINT targets_org_id_approver_id_fkey FOREIGN KEY (org_id, approver_id) REFERENCES users(org_id, id)
+    CONSTRAINT targets_org_id_fkey FOREIGN KEY (org_id) REFERENCES organizations(id)
+    CONSTRAINT targets_org_id_late_approver_id_fkey FOREIGN KEY (org_id, late_approver_id) REFERENCES users(org_id, id)
+    CONSTRAINT targets_org_id_owner_team_id_fkey FOREIGN KEY (org_id, owner_team_id) REFERENCES teams(org_id, id)
+    CONSTRAINT targets_org_id_owner_user_id_fkey FOREIGN KEY (org_id, owner_user_id) REFERENCES users(org_id, id)
+    CONSTRAINT targets_org_id_parent_id_fkey FOREIGN KEY (org_id, parent_id) REFERENCES targets(org_id, id)
+    CONSTRAINT targets_period_kind_check CHECK ((period_kind = ANY (ARRAY['WEEK'::text, 'MONTH'::text, 'QUARTER'::text, 'YEAR'::text])))
+    CONSTRAINT targets_pkey PRIMARY KEY (org_id, id)
+    CONSTRAINT targets_state_check CHECK ((state = ANY (ARRAY['PROPOSED'::text, 'COUNTERED'::text, 'AGREED'::text, 'COMMITTED'::text, 'ACTIVE'::text, 'CLOSED'::text, 'WITHDRAWN'::text])))
+    CREATE INDEX targets_approver ON public.targets USING btree (org_id, approver_id)
+    CREATE INDEX targets_created ON public.targets USING btree (org_id, created_at, id)
+    CREATE UNIQUE INDEX targets_of_team ON public.targets USING btree (org_id, owner_team_id, period_start, period_kind, level) WHERE (state <> 'WITHDRAWN'::text)
+    CREATE UNIQUE INDEX targets_of_user ON public.targets USING btree (org_id, owner_user_id, period_start, period_kind, level) WHERE (state <> 'WITHDRAWN'::text)
+    CREATE INDEX targets_parent ON public.targets USING btree (org_id, parent_id)
+    CREATE UNIQUE INDEX targets_pkey ON public.targets USING btree (org_id, id)
 TABLE team_closure
     org_id uuid NOT NULL
     ancestor_id uuid NOT NULL

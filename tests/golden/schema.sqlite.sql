@@ -23,6 +23,17 @@ CREATE INDEX activities_customer ON activities (org_id, customer_id, started_at,
 CREATE INDEX activities_deal ON activities (org_id, deal_id) WHERE deal_id IS NOT NULL;
 CREATE INDEX activities_started ON activities (org_id, started_at, id);
 CREATE INDEX activities_user ON activities (org_id, user_id, started_at, id);
+CREATE TABLE attainment_snapshots (
+    org_id uuid_text NOT NULL,
+    target_id uuid_text NOT NULL,
+    terms_number integer NOT NULL,
+    as_of timestamp_with_timezone_text NOT NULL,
+    position bigint NOT NULL,
+    -- Lines, as JSON.
+    lines text NOT NULL,
+    PRIMARY KEY (org_id, target_id),
+    FOREIGN KEY (org_id, target_id) REFERENCES targets (org_id, id)
+);
 CREATE TABLE counters (
     org_id uuid_text NOT NULL REFERENCES organizations (id),
     name text NOT NULL,
@@ -199,6 +210,15 @@ CREATE INDEX deals_owner_won ON deals (org_id, owner_id, won_at);
 CREATE INDEX deals_product ON deals (org_id, product_id);
 CREATE INDEX deals_updated ON deals (org_id, updated_at, id);
 CREATE INDEX deals_won ON deals (org_id, won_at);
+CREATE TABLE derivations (
+    org_id uuid_text NOT NULL REFERENCES organizations (id),
+    id uuid_text NOT NULL,
+    content text NOT NULL,
+    -- SHA-256 of the content, in hexadecimal digits.
+    sha256 text NOT NULL,
+    created_at timestamp_with_timezone_text NOT NULL,
+    PRIMARY KEY (org_id, id)
+);
 CREATE TABLE events (
     ordinal integer PRIMARY KEY AUTOINCREMENT,
     org_id uuid_text NOT NULL REFERENCES organizations (id),
@@ -410,6 +430,62 @@ CREATE TABLE signing_keys (
     active_from timestamp_with_timezone_text NOT NULL,
     retired_at timestamp_with_timezone_text
 );
+CREATE TABLE target_terms (
+    org_id uuid_text NOT NULL,
+    target_id uuid_text NOT NULL,
+    number integer NOT NULL,
+    place text NOT NULL CHECK (place IN ('STANDING', 'AMENDMENT', 'HISTORY')),
+    derivation_id uuid_text NOT NULL,
+    -- The terms with their signatures, as JSON.
+    content text NOT NULL,
+    PRIMARY KEY (org_id, target_id, number),
+    FOREIGN KEY (org_id, target_id) REFERENCES targets (org_id, id),
+    FOREIGN KEY (org_id, derivation_id) REFERENCES derivations (org_id, id)
+);
+CREATE INDEX target_terms_derivation ON target_terms (org_id, derivation_id);
+CREATE TABLE targets (
+    org_id uuid_text NOT NULL REFERENCES organizations (id),
+    id uuid_text NOT NULL,
+    version integer NOT NULL,
+    owner_user_id uuid_text,
+    owner_team_id uuid_text,
+    period_kind text NOT NULL CHECK (period_kind IN ('WEEK', 'MONTH', 'QUARTER', 'YEAR')),
+    period_start date_text NOT NULL,
+    level text NOT NULL CHECK (level IN ('BASE', 'SPRINT', 'CHALLENGE')),
+    state text NOT NULL
+        CHECK (state IN ('PROPOSED', 'COUNTERED', 'AGREED', 'COMMITTED', 'ACTIVE', 'CLOSED', 'WITHDRAWN')),
+    parent_id uuid_text,
+    -- Who answers for unusual terms that stand or are on the table; may read them for that.
+    approver_id uuid_text,
+    -- Lines, as JSON.
+    buffer text NOT NULL,
+    published_at timestamp_with_timezone_text,
+    activated_at timestamp_with_timezone_text,
+    late_reason text,
+    late_approver_id uuid_text,
+    closed_at timestamp_with_timezone_text,
+    withdrawn_at timestamp_with_timezone_text,
+    withdraw_reason text,
+    created_at timestamp_with_timezone_text NOT NULL,
+    updated_at timestamp_with_timezone_text NOT NULL,
+    PRIMARY KEY (org_id, id),
+    FOREIGN KEY (org_id, owner_user_id) REFERENCES users (org_id, id),
+    FOREIGN KEY (org_id, owner_team_id) REFERENCES teams (org_id, id),
+    FOREIGN KEY (org_id, parent_id) REFERENCES targets (org_id, id),
+    FOREIGN KEY (org_id, approver_id) REFERENCES users (org_id, id),
+    FOREIGN KEY (org_id, late_approver_id) REFERENCES users (org_id, id),
+    CHECK ((owner_user_id IS NULL) <> (owner_team_id IS NULL)),
+    CHECK ((late_reason IS NULL) = (late_approver_id IS NULL)),
+    CHECK ((state = 'CLOSED') = (closed_at IS NOT NULL)),
+    CHECK ((state = 'WITHDRAWN') = (withdrawn_at IS NOT NULL))
+);
+CREATE INDEX targets_approver ON targets (org_id, approver_id);
+CREATE INDEX targets_created ON targets (org_id, created_at, id);
+CREATE UNIQUE INDEX targets_of_team ON targets (org_id, owner_team_id, period_start, period_kind, level)
+    WHERE state <> 'WITHDRAWN';
+CREATE UNIQUE INDEX targets_of_user ON targets (org_id, owner_user_id, period_start, period_kind, level)
+    WHERE state <> 'WITHDRAWN';
+CREATE INDEX targets_parent ON targets (org_id, parent_id);
 CREATE TABLE team_closure (
     org_id uuid_text NOT NULL,
     ancestor_id uuid_text NOT NULL,

@@ -2,8 +2,11 @@ import graphql from "@graphql-eslint/eslint-plugin";
 
 // Values without an identity: they are parts of the object that holds them.
 const types = [
-  "AuditEntry", "CurrencyReconciliation", "ImportCounts", "ImportRow", "Membership", "Money", "PageInfo", "Period",
-  "PersonRevenue", "Reconciliation", "ReconciliationDifference", "TeamRevenue", "UserError", "Viewer",
+  "Achievability", "AuditEntry", "CalendarException", "CurrencyReconciliation", "DailyFact", "DailyFigures",
+  "Derivation", "FunnelRate", "ImplausibleWork", "ImportCounts", "ImportRow", "Membership", "Money", "OpenInterval",
+  "PageInfo", "Period", "PersonRevenue", "Reconciliation", "ReconciliationDifference", "Signature", "StageDates",
+  "SupportAction", "SupportPlan", "TargetLine", "TargetOverride", "TargetTerms", "TeamRevenue", "UserError",
+  "Viewer", "WeeklyInterval",
 ];
 
 export default [
