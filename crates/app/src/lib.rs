@@ -5,10 +5,12 @@
 
 pub mod access;
 pub mod activities;
+pub mod backtests;
 pub mod calendars;
 pub mod customers;
 pub mod daily_facts;
 pub mod deals;
+pub mod derivations;
 pub mod documents;
 pub mod door;
 pub mod exports;

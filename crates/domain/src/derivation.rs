@@ -21,6 +21,7 @@ use crate::wire::wire_enum;
 mod achievability;
 mod bootstrap;
 mod cohorts;
+pub mod history;
 mod inputs;
 mod numbers;
 mod prose;

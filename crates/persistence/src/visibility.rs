@@ -54,7 +54,6 @@ impl Reader<'_> {
                 Scope::Organization => Ok(ids),
                 _ => Ok(Vec::new()),
             },
-            SubjectType::WorkCalendar => open_to(Permission::ReadOrganization),
         }
     }
 }

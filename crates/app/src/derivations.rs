@@ -1,0 +1,105 @@
+//! Derivation of targets from what is on record.
+
+use std::collections::HashMap;
+
+use chrono::{Months, NaiveDate};
+use evenhand_domain::access::Permission;
+use evenhand_domain::derivation::history::{
+    DerivationRequest, History, PastPerson, RecordSpan, SEASON_YEARS_MAX, cuts,
+};
+use evenhand_domain::derivation::{Derivation, Inputs};
+use evenhand_domain::error::{Error, Result};
+use evenhand_domain::id::{TeamId, UserId};
+use evenhand_domain::reconciliation::Stay;
+use evenhand_domain::time::{DateRange, Timestamp};
+use evenhand_domain::users::User;
+use evenhand_persistence::Reader;
+
+use crate::door::Query;
+
+/// Permissions that reach the people whose targets are derived, that to read first.
+const SLICE: &[Permission] = &[Permission::ReadTargets, Permission::ManageTargets];
+
+/// What the derivation for one person rests on.
+///
+/// # Errors
+/// [`Error::NotFound`] for a person whose targets the grant does not reach.
+pub(crate) async fn gather(reader: &Reader<'_>, request: &DerivationRequest) -> Result<Inputs> {
+    let inputs = gather_all(reader, std::slice::from_ref(request)).await?;
+    inputs.into_iter().next().ok_or(Error::NotFound)
+}
+
+/// What the derivation of each of `requests` rests on, in their order; in as many statements as for one.
+///
+/// # Errors
+/// As for [`gather`], when any of the people is out of reach.
+pub(crate) async fn gather_all(reader: &Reader<'_>, requests: &[DerivationRequest]) -> Result<Vec<Inputs>> {
+    let asked: Vec<UserId> = requests.iter().map(|request| request.user_id).collect();
+    let visible = reader.people_in_scope(&asked, SLICE).await?;
+    if asked.iter().any(|user| !visible.contains(user)) {
+        return Err(Error::NotFound);
+    }
+    let ends: Vec<_> = requests.iter().map(|request| request.until).collect();
+    let Some((first, last)) = bounds(&ends) else { return Ok(vec![]) };
+    let stays = reader.unscoped_stays((first, last), None).await?;
+    let teams: Vec<TeamId> =
+        stays.iter().filter(|stay| asked.contains(&stay.user_id)).map(|stay| stay.team_id).collect();
+    let peers = stays.iter().filter(|stay| teams.contains(&stay.team_id)).map(|stay| stay.user_id);
+    let mut people: Vec<UserId> = asked.iter().copied().chain(peers).collect();
+    people.sort_unstable();
+    people.dedup();
+    let span = reader.unscoped_record_span().await?;
+    let latest = requests.iter().map(|request| request.period.end()).max();
+    let zone = reader.grant().zone();
+    let ends: Vec<_> = ends.into_iter().map(|until| until.date_in(zone)).collect();
+    let history = history(reader, &people, stays, span, (&ends, latest)).await?;
+    requests.iter().map(|request| history.inputs(request)).collect()
+}
+
+fn bounds(instants: &[Timestamp]) -> Option<(Timestamp, Timestamp)> {
+    Some((*instants.iter().min()?, *instants.iter().max()?))
+}
+
+/// What is on record of `people` before the last of the days `ends`, in eight statements; their working time
+/// also up to `latest`.
+pub(crate) async fn history(
+    reader: &Reader<'_>,
+    people: &[UserId],
+    stays: Vec<Stay>,
+    span: RecordSpan,
+    (ends, latest): (&[NaiveDate], Option<NaiveDate>),
+) -> Result<History> {
+    let cuts = cuts(ends.iter().copied());
+    let (first, last) = (cuts.first().copied(), cuts.last().copied());
+    let (Some(first), Some(last)) = (first, last) else { return Err(Error::NotFound) };
+    let years = Months::new(12 * SEASON_YEARS_MAX);
+    let past = DateRange { from: first.checked_sub_months(years).unwrap_or(first), to: last };
+    let currency = reader.organization().await?.currency;
+    let counts = reader.unscoped_past_counts(people, &cuts).await?;
+    let deals = reader.unscoped_past_deals(people, past).await?;
+    let prospects = reader.unscoped_past_prospects(people, DateRange { from: first, to: last }).await?;
+    let starts = reader.unscoped_record_starts(people).await?;
+    let ahead = DateRange { from: past.from, to: latest.unwrap_or(last).max(last) };
+    let mut times = reader.work_times(people, ahead).await?;
+    let person = |user: &User| {
+        let time = times.remove(&user.id)?;
+        Some((user.id, PastPerson::new(time, user.hired_on, starts.get(&user.id).copied())))
+    };
+    let people: HashMap<_, _> = reader.users_by_ids(people).await?.iter().filter_map(person).collect();
+    let mut history = History::new((reader.grant().zone(), currency), span, cuts, stays, people);
+    history.record(&counts, &deals, &prospects);
+    Ok(history)
+}
+
+/// Derives a target for one person, without proposing it.
+#[derive(Debug)]
+pub struct DeriveTarget(pub DerivationRequest);
+
+impl Query for DeriveTarget {
+    const PERMISSION: Permission = Permission::ReadTargets;
+    type Output = Derivation;
+
+    async fn run(&self, reader: &Reader<'_>) -> Result<Derivation> {
+        Derivation::derive(gather(reader, &self.0).await?)
+    }
+}
