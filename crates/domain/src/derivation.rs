@@ -21,6 +21,7 @@ use crate::wire::wire_enum;
 mod achievability;
 mod bootstrap;
 mod cohorts;
+pub mod history;
 mod inputs;
 mod numbers;
 mod prose;
@@ -33,7 +34,9 @@ pub use achievability::{
     Achievability, AchievabilityVerdict, Band, COMPARABLE_WORKDAYS_PPM, GoalRange, HISTORY_MONTHS_MIN,
     HistoryBasis, TrackRecord,
 };
-pub use bootstrap::{BLOCK_DAYS, DRAWS_DEFAULT, DRAWS_MAX, Draws, Probability, Quantiles};
+pub use bootstrap::{
+    BLOCK_DAYS, DRAWS_DEFAULT, DRAWS_MAX, Draws, Probability, Quantiles, SHORT_BLOCK_DAYS, block_days,
+};
 pub use cohorts::{
     Cohort, FunnelStage, LAG_CONVERSIONS_MIN, Lag, Lags, MATURITY_CONVERSIONS_MIN, MATURITY_DAYS_DEFAULT,
     MATURITY_PERCENTILE, StageDates, Trial, maturity_days, stage_dates,
@@ -281,7 +284,8 @@ fn judge(
         };
         let series: Vec<_> = days.iter().map(|days| scaled(days, inputs, capacity, basis)).collect();
         let draws = Draws::new(&series, capacity.workdays(), inputs.draws, seed)?;
-        let drawn_from = series.iter().map(Vec::len).filter(|&days| days >= BLOCK_DAYS).sum();
+        let block = block_days(&series);
+        let drawn_from = series.iter().map(Vec::len).filter(|&days| days >= block).sum();
         Some((basis, drawn_from, draws))
     };
     let pooled = if enough { None } else { drawn(HistoryBasis::TeamPooled) };

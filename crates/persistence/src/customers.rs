@@ -58,7 +58,7 @@ mod entity {
     pub enum Relation {}
     impl ActiveModelBehavior for ActiveModel {}
 }
-use entity::{Column, Entity, Model as Row};
+pub(crate) use entity::{Column, Entity, Model as Row};
 
 /// The steps through the stages; append-only. A step belongs to the version of the customer that it made,
 /// which orders the steps where instants are equal.

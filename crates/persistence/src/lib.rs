@@ -20,6 +20,7 @@ mod documents;
 mod error;
 mod events;
 mod health;
+mod history;
 mod idempotency;
 mod ids;
 mod imports;

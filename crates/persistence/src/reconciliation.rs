@@ -100,12 +100,12 @@ fn direct(org: Uuid, window: Window) -> Condition {
         .add(within(C::OccurredAt, window))
 }
 
-/// The index of the segment that a credit line lies in.
-fn segment(cuts: &[Timestamp]) -> SimpleExpr {
+/// The index of the segment that an instant lies in: the number of `cuts`, which rise, that are not after it.
+pub(crate) fn segment(moment: impl ColumnTrait, cuts: &[Timestamp]) -> SimpleExpr {
     let mut cases = CaseStatement::new();
     let mut index = 0_i32;
     for cut in cuts {
-        cases = cases.case(credits::Column::OccurredAt.lt(cut.utc()), index);
+        cases = cases.case(moment.lt(cut.utc()), index);
         index += 1;
     }
     if cuts.is_empty() { Expr::val(0_i32) } else { cases.finally(index).into() }
@@ -117,7 +117,7 @@ fn credit_sums(lines: Condition, cuts: &[Timestamp]) -> SelectStatement {
     let (line, place) = (Alias::new("line"), Alias::new("segment"));
     let lines = Query::select()
         .columns([C::UserId, C::Currency, C::AmountMinor])
-        .expr_as(segment(cuts), place.clone())
+        .expr_as(segment(C::OccurredAt, cuts), place.clone())
         .from(credits::Entity)
         .cond_where(lines)
         .to_owned();
@@ -372,7 +372,7 @@ impl Reader<'_> {
         Ok(rows.into_iter().map(|pair| TeamId::from_uuid(pair.descendant_id)).collect())
     }
 
-    async fn rows<R: FromQueryResult>(&self, select: &SelectStatement) -> Result<Vec<R>> {
+    pub(crate) async fn rows<R: FromQueryResult>(&self, select: &SelectStatement) -> Result<Vec<R>> {
         let rows = self.db.query_all(select).await.map_err(database_error)?;
         rows.iter().map(|row| R::from_query_result(row, "").map_err(database_error)).collect()
     }

@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use crate::assembly::{self, Schema};
-use crate::commands::{admin, demo, doctor, documents, export, import};
+use crate::commands::{admin, backtest, demo, doctor, documents, export, import};
 use crate::config::{LogFormat, LogSettings, Settings};
 use crate::failure::Failure;
 use crate::serve;
@@ -93,6 +93,8 @@ enum Command {
     Import(import::ImportArgs),
     /// Write everything of an organisation as JSON Lines
     Export(export::ExportArgs),
+    /// Replay past months with what was known then, and tell how good the forecasts would have been
+    Backtest(backtest::BacktestArgs),
     /// Administrators and keys
     #[command(subcommand)]
     Admin(admin::AdminCommand),
@@ -154,6 +156,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Demo(args) => demo::run(layers, &args).await?,
         Command::Import(args) => import::run(&layers.load_quiet(Vec::new())?, &args).await?,
         Command::Export(args) => export::run(&layers.load_quiet(Vec::new())?, &args).await?,
+        Command::Backtest(args) => backtest::run(&layers.load_quiet(Vec::new())?, &args).await?,
         Command::Admin(command) => admin::run(&layers.load_quiet(Vec::new())?, &command).await?,
         Command::Documents(command) => documents::run(&layers.load_quiet(Vec::new())?, &command).await?,
         Command::Doctor(args) => return doctor::run(&layers.load_quiet(Vec::new())?, &args).await,

@@ -15,7 +15,7 @@ use evenhand_persistence::Tx;
 use super::numbers::Wish;
 use super::unit::{keep_law, settle};
 use super::{Sides, acting, acting_as, check_leads, check_manages, check_owner, load, person};
-use crate::derivations::{Ask, Subject, gather};
+use crate::derivations::{Ask, gather_for};
 use crate::door::Command;
 
 /// Somebody who answers for unusual terms must be here and able to sign.
@@ -86,8 +86,8 @@ impl Command for ProposeTarget {
             None => None,
         };
         let lead_id = sides.owners.first().copied();
-        let subject = Subject::of(&tx.read(), self.owner, lead_id).await?;
-        let inputs = gather(&tx.read(), &subject, &self.wish.ask(self.period, self.level)).await?;
+        let ask = self.wish.ask(self.period, self.level);
+        let inputs = gather_for(&tx.read(), self.owner, lead_id, &ask).await?;
         let input = NewTarget {
             owner: self.owner,
             lead_id,
@@ -199,8 +199,8 @@ impl Command for AmendTarget {
         let sides = Sides::of(&tx.read(), target.owner).await?;
         let acting = acting_as(tx, person.0, sides.side(person));
         check_leads(&acting)?;
-        let subject = Subject::of(&tx.read(), target.owner, sides.owners.first().copied()).await?;
-        let inputs = gather(&tx.read(), &subject, &self.wish.ask(target.period, target.level)).await?;
+        let ask = self.wish.ask(target.period, target.level);
+        let inputs = gather_for(&tx.read(), target.owner, sides.owners.first().copied(), &ask).await?;
         let terms = wished(tx, inputs, &self.wish).await?;
         let change = target.amend(&terms, || tx.new_id(), &acting)?;
         if let Some(amendment) = &change.state().amendment {

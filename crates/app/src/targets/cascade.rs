@@ -16,7 +16,7 @@ use super::agreement::check_approver;
 use super::numbers::{deals_of, share_terms};
 use super::unit::settle;
 use super::{Sides, acting, acting_as, load, person};
-use crate::derivations::{Ask, Subject, gather, hours};
+use crate::derivations::{Ask, gather_all, hours};
 use crate::door::Command;
 
 /// Workdays at the team's mean that are added to a member's own when their capacity is told: a month.
@@ -79,17 +79,19 @@ async fn members(tx: &Tx, target: &Target, team: TeamId) -> Result<Vec<Member>> 
         quality_ppm: quality(target),
         assumed: Default::default(),
     };
-    let mut members = Vec::new();
+    let mut sellers = Vec::new();
     for id in ids {
         let user = reader.user(id).await?;
         let workdays = workdays_in(tx, &user.memberships, &teams, target.period);
         let sells = matches!(user.role, Role::Rep | Role::Manager) && user.status != UserStatus::Deactivated;
         if sells && workdays > 0 {
-            let subject = Subject::of(&reader, TargetOwner::User(id), None).await?;
-            members.push(Member { inputs: gather(&reader, &subject, &ask).await?, user, workdays });
+            sellers.push((user, workdays));
         }
     }
-    Ok(members)
+    let requests: Vec<_> = sellers.iter().map(|(user, _)| ask.of(user.id, &reader)).collect();
+    let inputs = gather_all(&reader, &requests).await?;
+    let member = |((user, workdays), inputs)| Member { inputs, user, workdays };
+    Ok(sellers.into_iter().zip(inputs).map(member).collect())
 }
 
 /// The share of usable leads that the team is asked, which all of its members share.

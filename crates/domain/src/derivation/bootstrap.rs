@@ -10,8 +10,11 @@ use serde::{Deserialize, Serialize};
 use super::statistics::{ceil_div, quantile, sqrt_ceil};
 use crate::fraction::PPM;
 
-/// Length of a block, in workdays: a week.
-pub const BLOCK_DAYS: usize = 5;
+/// Length of a block, in workdays: about a month. Sales have a rhythm of months; blocks of a week would take the weeks
+/// of a strong month for independent ones, and promise ranges that are too narrow.
+pub const BLOCK_DAYS: usize = 20;
+/// Length of a block where no history is that long: a week.
+pub const SHORT_BLOCK_DAYS: usize = 5;
 /// Number of draws where none is given.
 pub const DRAWS_DEFAULT: u32 = 10_000;
 /// Most draws.
@@ -49,12 +52,13 @@ pub struct Quantiles {
 impl Draws {
     /// Draws `draws` totals of `days` days. Each series holds the consecutive days of one person; blocks begin
     /// anywhere and never run over the end of a series, the last one is cut. `None` without a series of at least
-    /// [`BLOCK_DAYS`] days, or without draws.
+    /// one block (see [`block_days`]), or without draws.
     ///
     /// The product of a day's value and `days` must fit an i64.
     pub fn new(series: &[Vec<i64>], days: u32, draws: u32, seed: [u8; 32]) -> Option<Self> {
-        let blocks = || series.iter().flat_map(|days| days.windows(BLOCK_DAYS));
-        let (whole, rest) = (days as usize / BLOCK_DAYS, days as usize % BLOCK_DAYS);
+        let block = block_days(series);
+        let blocks = || series.iter().flat_map(|days| days.windows(block));
+        let (whole, rest) = (days as usize / block, days as usize % block);
         let sums: Vec<i64> = blocks().map(|block| block.iter().sum()).collect();
         let cut: Vec<i64> = blocks().map(|block| block[..rest].iter().sum()).collect();
         if sums.is_empty() || draws == 0 {
@@ -92,6 +96,11 @@ impl Draws {
         let small = |number: i128| u32::try_from(number).unwrap_or(u32::MAX);
         Probability { ppm: small(ppm), error_ppm: small(sqrt_ceil(variance)) }
     }
+}
+
+/// Length of the blocks that are drawn from `series`: [`BLOCK_DAYS`], or [`SHORT_BLOCK_DAYS`] where none is as long.
+pub fn block_days(series: &[Vec<i64>]) -> usize {
+    if series.iter().any(|days| days.len() >= BLOCK_DAYS) { BLOCK_DAYS } else { SHORT_BLOCK_DAYS }
 }
 
 /// Throws of an even die with `sides` sides, which are not zero.
@@ -138,7 +147,19 @@ mod tests {
         assert_eq!(draws, draw(&[&days], 21, 10_000).expect("draws"));
         assert_ne!(draws, Draws::new(&[days], 21, 10_000, [8; 32]).expect("draws"));
         let quantiles = draws.quantiles();
-        assert_eq!(quantiles, Quantiles { p10: 36, p25: 39, p50: 42, p75: 45, p90: 48 });
+        assert_eq!(quantiles, Quantiles { p10: 39, p25: 41, p50: 42, p75: 43, p90: 45 });
+    }
+
+    #[test]
+    fn a_block_is_a_month_where_history_is_as_long() {
+        for (lengths, block) in [(vec![], 5), (vec![5, 19], 5), (vec![3, 20], 20), (vec![260], 20)] {
+            let series: Vec<_> = lengths.iter().map(|&days| vec![0; days]).collect();
+            assert_eq!(block_days(&series), block, "{lengths:?}");
+        }
+        // A month of two deals and one of none are never mixed day by day: a draw holds 0 to 2 of each 20 days.
+        let days: Vec<i64> = (0..40).map(|day| i64::from(day < 20 && day % 10 == 0)).collect();
+        let draws = draw(&[&days], 20, 1_000).expect("draws");
+        assert_eq!((draws.totals().first(), draws.totals().last()), (Some(&0), Some(&2)));
     }
 
     #[test]
@@ -185,7 +206,7 @@ mod tests {
             days in 0_u32..70,
             seed in prop::array::uniform32(any::<u8>()),
         ) {
-            let long: Vec<i64> = series.iter().filter(|days| days.len() >= BLOCK_DAYS).flatten().copied().collect();
+            let long: Vec<i64> = series.iter().filter(|days| days.len() >= block_days(&series)).flatten().copied().collect();
             match Draws::new(&series, days, 200, seed) {
                 None => prop_assert!(long.is_empty()),
                 Some(draws) => {
