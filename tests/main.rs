@@ -26,6 +26,7 @@ mod reconciliation;
 mod schema;
 mod statements;
 mod support;
+mod targets;
 mod teams;
 mod tokens;
 mod users;

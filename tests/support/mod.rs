@@ -195,6 +195,12 @@ impl TestApp {
         self.anonymous().signed_in(outcome.ok()).expect("tokens")
     }
 
+    /// Lets time pass, and signs the administrator in again: nobody's token lasts that long.
+    pub(crate) async fn later(&mut self, duration: chrono::Duration) {
+        self.clock.advance(duration);
+        self.admin = Some(self.sign_in(ADMIN_EMAIL, PASSWORD).await);
+    }
+
     /// Waits until the feed holds everything that was committed.
     pub(crate) async fn settle(&self) {
         // Another sequencer may hold the lock for the moment; what it leaves comes with the next round.

@@ -65,7 +65,8 @@ impl TestApp {
     /// The present version of an object, by its opaque id.
     pub(crate) async fn version(&self, id: &str) -> i64 {
         let query = "query($id: ID!) { node(id: $id) { ... on User { version } ... on Team { version } \
-                     ... on Customer { version } ... on Deal { version } ... on Product { version } } }";
+                     ... on Customer { version } ... on Deal { version } ... on Product { version } \
+                     ... on Target { version } } }";
         let answer = self.admin().gql(query, json!({ "id": id })).await;
         answer.ok()["node"]["version"].as_i64().expect("a version")
     }

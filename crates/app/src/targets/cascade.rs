@@ -72,12 +72,14 @@ async fn members(tx: &Tx, target: &Target, team: TeamId) -> Result<Vec<Member>> 
     let mut ids: Vec<UserId> = stays.iter().map(|stay| stay.user_id).collect();
     ids.sort_unstable();
     ids.dedup();
+    // What is assumed of the team is assumed of its members.
+    let of_team = reader.derivations_by_ids(&[target.terms.derivation_id]).await?.pop();
     let ask = Ask {
         period: target.period,
         level: target.level,
         goal: Goal::Deals(1),
         quality_ppm: quality(target),
-        assumed: Default::default(),
+        assumed: of_team.map(|(_, derivation)| derivation.inputs.assumed).unwrap_or_default(),
     };
     let mut sellers = Vec::new();
     for id in ids {
