@@ -197,9 +197,9 @@ impl Reader<'_> {
             let own = user.eq(Expr::col((users::Entity, users::Column::Id)));
             Condition::all().add(in_org).add(own)
         };
-        let of_activities = theirs(A::OrgId.eq(org), Expr::col((activities::Entity, A::UserId)).into());
-        let of_steps = theirs(S::OrgId.eq(org), Expr::col((step::Entity, S::UserId)).into());
-        let of_deals = theirs(D::OrgId.eq(org), Expr::col((deals::Entity, D::OwnerId)).into());
+        let of_activities = theirs(A::OrgId.eq(org), Expr::col((activities::Entity, A::UserId)));
+        let of_steps = theirs(S::OrgId.eq(org), Expr::col((step::Entity, S::UserId)));
+        let of_deals = theirs(D::OrgId.eq(org), Expr::col((deals::Entity, D::OwnerId)));
         let select = Query::select()
             .column((users::Entity, users::Column::Id))
             .expr_as(scalar(A::StartedAt.min(), activities::Entity, of_activities), "done")
