@@ -5,6 +5,7 @@
 mod access;
 mod activities;
 mod architecture;
+mod backtest;
 mod breaking;
 mod calendars;
 mod contract;

@@ -376,12 +376,18 @@ async fn a_target_rests_on_the_work_on_record(t: TestApp) {
     let s = Sales::open(t).await;
     for day in 1..=6 {
         let number = format!("R-{day}");
-        let customer = json!({ "kind": "COMPANY", "name": number });
+        let at = |date: u32| format!("2025-{:02}-{date:02}T09:00:00Z", day + 2);
+        let customer = json!({ "kind": "COMPANY", "name": number, "collectedAt": at(2) });
         let customer = s.rosa.mutate("createCustomer", customer, "customer { id }").await;
+        for (version, stage) in [(1, "QUALIFIED"), (2, "PROSPECT")] {
+            let step = json!({ "id": customer.ok()["customer"]["id"], "version": version, "stage": stage,
+                "occurredAt": at(3), "evidence": { "document": "Letter" } });
+            s.rosa.mutate("advanceCustomer", step, "customer { id }").await.ok();
+        }
         let deal = json!({ "number": number, "customerId": customer.ok()["customer"]["id"],
-            "value": { "amount": "1000.00", "currency": "EUR" }, "openedAt": format!("2025-{:02}-03T09:00:00Z", day + 2) });
+            "value": { "amount": "1000.00", "currency": "EUR" }, "openedAt": at(3) });
         let deal = s.rosa.mutate("createDeal", deal, "deal { id }").await;
-        let win = json!({ "id": deal.ok()["deal"]["id"], "version": 1, "wonAt": format!("2025-{:02}-17T09:00:00Z", day + 2) });
+        let win = json!({ "id": deal.ok()["deal"]["id"], "version": 1, "wonAt": at(17) });
         s.rosa.mutate("winDeal", win, "deal { id }").await.ok();
     }
     let mut asked = s.asked(&s.rosa.id, 4, &s.mona.id);

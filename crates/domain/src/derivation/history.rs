@@ -472,3 +472,6 @@ fn plus(a: &FunnelCounts, b: &FunnelCounts) -> FunnelCounts {
         ..*a
     }
 }
+
+#[cfg(test)]
+mod tests;
