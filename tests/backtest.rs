@@ -207,8 +207,8 @@ async fn too_little_history_is_told(t: TestApp) {
 }
 
 /// The demo, as anybody would make it.
-#[test]
-fn the_demo_is_replayed() {
+#[tokio::test]
+async fn the_demo_is_replayed() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("demo.db");
     let database = format!("sqlite://{}", path.display());
@@ -222,7 +222,7 @@ fn the_demo_is_replayed() {
     // The file gets its name once it is complete.
     let started = Instant::now();
     while !path.exists() && started.elapsed() < DEMO_TIMEOUT {
-        std::thread::sleep(Duration::from_millis(50));
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     demo.kill().expect("it ran");
     demo.wait().expect("it ended");
