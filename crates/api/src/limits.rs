@@ -27,8 +27,8 @@ pub struct Limits {
     pub mutation_fields: u64,
     /// Most objects that an answer may hold, page sizes multiplied.
     pub nodes: u64,
-    /// Requests that run at the same time on this node; 0 is [`IN_FLIGHT_OF_A_THREAD`] for each thread. More would
-    /// only wait inside, each with its memory.
+    /// Requests that run at the same time on this node; 0 is eight for each thread. More would only wait inside, each
+    /// with its memory.
     pub in_flight: usize,
     /// Of these, requests of one organisation, so that another one always finds room; 0 is three quarters.
     pub in_flight_of_one: usize,
@@ -87,7 +87,7 @@ pub struct Quotas {
 }
 
 /// Requests that run at the same time for each thread, where nothing else is said.
-pub const IN_FLIGHT_OF_A_THREAD: usize = 8;
+const IN_FLIGHT_OF_A_THREAD: usize = 8;
 /// Deepest nesting of brackets of all kinds, lists and objects in arguments included: parsers call themselves.
 pub(crate) const BRACKETS_DEEP_MAX: usize = 64;
 /// Deepest nesting of fragments in fragments.
