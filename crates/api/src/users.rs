@@ -129,9 +129,7 @@ impl User {
     async fn team(&self, ctx: &Context<'_>) -> Result<Option<Team>> {
         let today = Request::of(ctx).today();
         let stays = memberships(ctx, self.0.id).await?;
-        let current =
-            stays.iter().find(|stay| stay.valid_from <= today && stay.valid_to.is_none_or(|end| today < end));
-        match current {
+        match stays.iter().find(|stay| stay.covers(today)) {
             Some(stay) => teams::load(ctx, stay.team_id).await,
             None => Ok(None),
         }

@@ -1,6 +1,6 @@
 //! Derivation of targets from what is on record.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::{Months, NaiveDate};
 use evenhand_domain::access::Permission;
@@ -91,11 +91,13 @@ pub(crate) async fn people_of(reader: &Reader<'_>, team: TeamId, day: NaiveDate)
     Ok(people_in(&reader.unscoped_stays((at, at), Some(&[team])).await?))
 }
 
-fn people_in(stays: &[Stay]) -> Vec<UserId> {
-    let mut people: Vec<UserId> = stays.iter().map(|stay| stay.user_id).collect();
-    people.sort_unstable();
-    people.dedup();
-    people
+/// Whose stays these are, each once, by id.
+pub(crate) fn people_in(stays: &[Stay]) -> Vec<UserId> {
+    each_once(stays.iter().map(|stay| stay.user_id))
+}
+
+fn each_once(people: impl Iterator<Item = UserId>) -> Vec<UserId> {
+    people.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// The day of the period that lies nearest to `today`.
@@ -125,9 +127,7 @@ pub(crate) async fn gather_all(reader: &Reader<'_>, requests: &[DerivationReques
     let teams: Vec<TeamId> =
         stays.iter().filter(|stay| asked.contains(&stay.user_id)).map(|stay| stay.team_id).collect();
     let peers = stays.iter().filter(|stay| teams.contains(&stay.team_id)).map(|stay| stay.user_id);
-    let mut people: Vec<UserId> = asked.iter().copied().chain(peers).collect();
-    people.sort_unstable();
-    people.dedup();
+    let people = each_once(asked.iter().copied().chain(peers));
     let span = reader.unscoped_record_span().await?;
     let latest = requests.iter().map(|request| request.period.end()).max();
     let zone = reader.grant().zone();

@@ -8,7 +8,7 @@ use evenhand_domain::filter::Filter;
 use evenhand_domain::id::{DerivationId, TargetId, TeamId, UserId};
 use evenhand_domain::page::{Page, PageRequest};
 use evenhand_domain::targets::{Acting, Side, Target, TargetOwner, TargetTerm};
-use evenhand_domain::users::{Membership, TeamRole};
+use evenhand_domain::users::TeamRole;
 use evenhand_persistence::{Reader, Tx};
 
 use crate::door::Query;
@@ -38,14 +38,6 @@ fn person(tx: &Tx) -> Result<(UserId, Role)> {
     }
 }
 
-/// The stay in a team that lasts today.
-fn present(memberships: &[Membership], reader: &Reader<'_>) -> Option<Membership> {
-    let today = reader.grant().today(reader.now());
-    let lasts =
-        |stay: &&Membership| stay.valid_from <= today && stay.valid_to.is_none_or(|until| until > today);
-    memberships.iter().find(lasts).cloned()
-}
-
 /// Who speaks for which side of a target.
 struct Sides {
     owners: Vec<UserId>,
@@ -59,9 +51,10 @@ impl Sides {
         let (team, above): (Option<TeamId>, i32) = match owner {
             TargetOwner::Team(team) => (Some(team), 1),
             TargetOwner::User(user) => {
-                let stay = present(&reader.user(user).await?.memberships, reader);
+                let user = reader.user(user).await?;
+                let stay = user.membership_on(reader.grant().today(reader.now()));
                 // Who leads a team is led from above it.
-                let above = i32::from(stay.as_ref().is_some_and(|stay| stay.role == TeamRole::Lead));
+                let above = i32::from(stay.is_some_and(|stay| stay.role == TeamRole::Lead));
                 (stay.map(|stay| stay.team_id), above)
             }
         };

@@ -73,6 +73,13 @@ pub struct Membership {
     pub valid_to: Option<NaiveDate>,
 }
 
+impl Membership {
+    /// Whether it lasts on `date`.
+    pub fn covers(&self, date: NaiveDate) -> bool {
+        self.valid_from <= date && self.valid_to.is_none_or(|end| date < end)
+    }
+}
+
 /// A person.
 #[derive(Clone, Debug, PartialEq)]
 pub struct User {
@@ -271,9 +278,7 @@ impl User {
 
     /// The stay that covers `date`.
     pub fn membership_on(&self, date: NaiveDate) -> Option<&Membership> {
-        self.memberships
-            .iter()
-            .find(|stay| stay.valid_from <= date && stay.valid_to.is_none_or(|end| date < end))
+        self.memberships.iter().find(|stay| stay.covers(date))
     }
 
     fn is_active_admin(&self) -> bool {

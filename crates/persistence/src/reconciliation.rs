@@ -17,15 +17,14 @@ use sea_orm::sea_query::{
     Alias, CaseStatement, Expr, ExprTrait, Func, Order, Query, SelectStatement, SimpleExpr, UnionType,
     WindowStatement,
 };
-use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QuerySelect,
-};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter};
 use uuid::Uuid;
 
 use crate::error::{bad_row, database_error};
+use crate::scope::{People, lasts};
 use crate::store::Reader;
 use crate::users::membership;
-use crate::{deals, deals::credits, teams::closure, users};
+use crate::{deals, deals::credits, teams::closure};
 
 /// The instants `[from, until)` whose facts count.
 type Window = (Timestamp, Timestamp);
@@ -324,20 +323,10 @@ impl Reader<'_> {
     /// # Errors
     /// When the database cannot be read.
     pub async fn users_with_visible_revenue(&self, users: &[UserId]) -> Result<HashSet<UserId>> {
-        let Some(in_reach) = self.people(SLICE)?.include(users::Column::Id) else {
+        if matches!(self.people(SLICE)?, People::All) {
             return Ok(users.iter().copied().collect());
-        };
-        let ids: Vec<Uuid> = users::Entity::find()
-            .filter(users::Column::OrgId.eq(self.org()?))
-            .filter(users::Column::Id.is_in(users.iter().map(|id| id.uuid())))
-            .filter(in_reach)
-            .select_only()
-            .column(users::Column::Id)
-            .into_tuple()
-            .all(&self.db)
-            .await
-            .map_err(database_error)?;
-        Ok(ids.into_iter().map(UserId::from_uuid).collect())
+        }
+        Ok(self.people_in_scope(users, SLICE).await?.into_iter().collect())
     }
 
     /// Those of `teams` whose won revenue the grant may see: all, or those that the caller leads and those below.
@@ -359,8 +348,7 @@ impl Reader<'_> {
             .and_where(M::OrgId.eq(org))
             .and_where(M::UserId.eq(caller.uuid()))
             .and_where(M::Role.eq(TeamRole::Lead.as_str()))
-            .and_where(M::ValidFrom.lte(today))
-            .and_where(M::ValidTo.is_null().or(M::ValidTo.gt(today)))
+            .and_where(lasts(membership::Entity, today))
             .to_owned();
         let rows = closure::Entity::find()
             .filter(closure::Column::OrgId.eq(org))

@@ -5,9 +5,9 @@ use evenhand_domain::access::{Permission, Scope};
 use evenhand_domain::error::{Error, Result};
 use evenhand_domain::id::{EntityId, UserId};
 use sea_orm::sea_query::{
-    Alias, Expr, ExprTrait, IntoColumnRef, JoinType, Query, SelectStatement, SimpleExpr, UnionType,
+    Alias, Expr, ExprTrait, IntoColumnRef, IntoIden, JoinType, Query, SelectStatement, SimpleExpr, UnionType,
 };
-use sea_orm::{ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
 use crate::error::database_error;
@@ -61,7 +61,7 @@ impl Reader<'_> {
         Ok(found > 0)
     }
 
-    /// Those of `people` who exist and are in reach for a slice, in no particular order.
+    /// Those of `people` who exist and are in reach for a slice, by id.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -69,6 +69,7 @@ impl Reader<'_> {
         let mut select = users::Entity::find()
             .filter(users::Column::OrgId.eq(self.org()?))
             .filter(users::Column::Id.is_in(people.iter().map(|id| id.uuid())))
+            .order_by_asc(users::Column::Id)
             .select_only()
             .column(users::Column::Id);
         if let Some(in_reach) = self.people(slice)?.include((users::Entity, users::Column::Id)) {
@@ -94,6 +95,14 @@ impl People {
     }
 }
 
+/// The condition that a stay, a row of `table`, lasts on a day.
+pub(crate) fn lasts(table: impl IntoIden, day: NaiveDate) -> SimpleExpr {
+    use users::membership::Column as M;
+    let table = table.into_iden();
+    let until = || Expr::col((table.clone(), M::ValidTo));
+    Expr::col((table.clone(), M::ValidFrom)).lte(day).and(until().is_null().or(until().gt(day)))
+}
+
 /// The teams that `user` belongs to on `today`, and those below a team that `user` leads then.
 pub(crate) fn own_teams(org: Uuid, user: Uuid, today: NaiveDate, below: bool) -> SelectStatement {
     use teams::closure;
@@ -104,8 +113,7 @@ pub(crate) fn own_teams(org: Uuid, user: Uuid, today: NaiveDate, below: bool) ->
             .from(users::membership::Entity)
             .and_where(M::OrgId.eq(org))
             .and_where(M::UserId.eq(user))
-            .and_where(M::ValidFrom.lte(today))
-            .cond_where(Condition::any().add(M::ValidTo.is_null()).add(M::ValidTo.gt(today)))
+            .and_where(lasts(users::membership::Entity, today))
             .to_owned();
         if let Some(role) = role {
             stays.and_where(M::Role.eq(role));
@@ -130,13 +138,6 @@ fn led_people(org: Uuid, user: Uuid, today: NaiveDate) -> SelectStatement {
     use teams::closure;
     use users::membership::Column as M;
     let (led, closed) = (Alias::new("led"), Alias::new("closed"));
-    let lasts = |table: &Alias| {
-        Expr::col((table.clone(), M::ValidFrom)).lte(today).and(
-            Expr::col((table.clone(), M::ValidTo))
-                .is_null()
-                .or(Expr::col((table.clone(), M::ValidTo)).gt(today)),
-        )
-    };
     let member = Alias::new("member");
     Query::select()
         .column((member.clone(), M::UserId))
@@ -161,7 +162,7 @@ fn led_people(org: Uuid, user: Uuid, today: NaiveDate) -> SelectStatement {
         .and_where(Expr::col((member.clone(), M::OrgId)).eq(org))
         .and_where(Expr::col((led.clone(), M::UserId)).eq(user))
         .and_where(Expr::col((led.clone(), M::Role)).eq("LEAD"))
-        .and_where(lasts(&led))
-        .and_where(lasts(&member))
+        .and_where(lasts(led, today))
+        .and_where(lasts(member, today))
         .to_owned()
 }

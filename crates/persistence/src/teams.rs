@@ -12,13 +12,13 @@ use evenhand_domain::time::Timestamp;
 use evenhand_domain::users::{TeamRole, UserStatus};
 use sea_orm::sea_query::{Expr, ExprTrait, Order, Query};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter,
-    Select,
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter, Select,
 };
 use uuid::Uuid;
 
 use crate::error::database_error;
 use crate::page::{self, Keyset};
+use crate::scope::lasts;
 use crate::store::{Reader, Stored, Tx};
 use crate::{row, users};
 
@@ -228,8 +228,7 @@ impl Reader<'_> {
             .and_where(Expr::col((users::membership::Entity, M::OrgId)).eq(org))
             .and_where(Expr::col((closure::Entity, closure::Column::DescendantId)).eq(team.uuid()))
             .and_where(M::Role.eq(TeamRole::Lead.as_str()))
-            .and_where(M::ValidFrom.lte(today))
-            .cond_where(Condition::any().add(M::ValidTo.is_null()).add(M::ValidTo.gt(today)))
+            .and_where(lasts(users::membership::Entity, today))
             .and_where(users::Column::Status.ne(UserStatus::Deactivated.as_str()))
             .order_by((closure::Entity, closure::Column::Depth), Order::Asc)
             .order_by((users::membership::Entity, M::UserId), Order::Asc)

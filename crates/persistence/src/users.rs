@@ -13,7 +13,7 @@ use evenhand_domain::time::Timestamp;
 use evenhand_domain::users::{Membership, TeamRole, User, UserStatus, UserTerm};
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query, SimpleExpr};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait,
     QueryFilter, QueryOrder, Select,
 };
 use uuid::Uuid;
@@ -21,6 +21,7 @@ use uuid::Uuid;
 use crate::error::{bad_row, database_error};
 use crate::page::{self, Keyset};
 use crate::row;
+use crate::scope::lasts;
 use crate::store::{Reader, Stored, Tx};
 use crate::teams::closure;
 
@@ -209,8 +210,7 @@ fn in_team(org: Uuid, team: Uuid, today: chrono::NaiveDate) -> SimpleExpr {
         .from(membership::Entity)
         .and_where(M::OrgId.eq(org))
         .and_where(M::TeamId.in_subquery(below))
-        .and_where(M::ValidFrom.lte(today))
-        .cond_where(Condition::any().add(M::ValidTo.is_null()).add(M::ValidTo.gt(today)))
+        .and_where(lasts(membership::Entity, today))
         .to_owned();
     Expr::col((Entity, Column::Id)).in_subquery(members)
 }

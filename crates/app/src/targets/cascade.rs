@@ -5,7 +5,7 @@ use evenhand_domain::change::Version;
 use evenhand_domain::derivation::{AchievabilityVerdict, Derivation, Goal, HISTORY_MONTHS_MIN, Inputs, Ramp};
 use evenhand_domain::error::{Code, Problem, Result};
 use evenhand_domain::fraction::PPM;
-use evenhand_domain::id::{TargetId, TeamId, UserId};
+use evenhand_domain::id::{TargetId, TeamId};
 use evenhand_domain::targets::cascade::{Capacity, Share, cascade};
 use evenhand_domain::targets::{BandOverride, Figure, Metric, NewTarget, Side, Target, TargetOwner};
 use evenhand_domain::time::{DateRange, Period};
@@ -16,7 +16,7 @@ use super::agreement::check_approver;
 use super::numbers::{deals_of, share_terms};
 use super::unit::settle;
 use super::{Sides, acting, acting_as, load, person};
-use crate::derivations::{Ask, gather_all, hours};
+use crate::derivations::{Ask, gather_all, hours, people_in};
 use crate::door::Command;
 
 /// Workdays at the team's mean that are added to a member's own when their capacity is told: a month.
@@ -69,9 +69,7 @@ async fn members(tx: &Tx, target: &Target, team: TeamId) -> Result<Vec<Member>> 
     let reader = tx.read();
     let stays = reader.unscoped_stays(target.period.bounds(tx.grant().zone()), Some(&[team])).await?;
     let teams: Vec<TeamId> = stays.iter().map(|stay| stay.team_id).collect();
-    let mut ids: Vec<UserId> = stays.iter().map(|stay| stay.user_id).collect();
-    ids.sort_unstable();
-    ids.dedup();
+    let people = people_in(&stays);
     // What is assumed of the team is assumed of its members.
     let of_team = reader.derivations_by_ids(&[target.terms.derivation_id]).await?.pop();
     let ask = Ask {
@@ -81,10 +79,13 @@ async fn members(tx: &Tx, target: &Target, team: TeamId) -> Result<Vec<Member>> 
         quality_ppm: quality(target),
         assumed: of_team.map(|(_, derivation)| derivation.inputs.assumed).unwrap_or_default(),
     };
+    let mut memberships = reader.memberships_by_users(&people).await?;
+    let mut users = reader.users_by_ids(&people).await?;
+    users.sort_unstable_by_key(|user| user.id);
     let mut sellers = Vec::new();
-    for id in ids {
-        let user = reader.user(id).await?;
-        let workdays = workdays_in(tx, &user.memberships, &teams, target.period);
+    for user in users {
+        let stays = memberships.remove(&user.id).unwrap_or_default();
+        let workdays = workdays_in(tx, &stays, &teams, target.period);
         let sells = matches!(user.role, Role::Rep | Role::Manager) && user.status != UserStatus::Deactivated;
         if sells && workdays > 0 {
             sellers.push((user, workdays));

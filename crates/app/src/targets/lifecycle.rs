@@ -9,7 +9,7 @@ use evenhand_domain::targets::Target;
 use evenhand_persistence::Tx;
 
 use super::unit::settle;
-use super::{acting, check_manages, load, person, present};
+use super::{acting, check_manages, load, person};
 use crate::door::Command;
 
 /// A department signs that it will deliver a resource.
@@ -31,7 +31,7 @@ impl Command for CommitSupport {
         let target = load(tx, self.id, self.version).await?;
         let acting = acting(tx, target.owner).await?;
         let caller = tx.read().user(person(tx)?.0).await?;
-        let Some(stay) = present(&caller.memberships, &tx.read()) else {
+        let Some(stay) = caller.membership_on(acting.today()) else {
             let message = "You are in no team today; somebody of the department signs.";
             return Err(Problem::new(Code::NotPermitted, message).at("resourceId").into());
         };

@@ -296,13 +296,13 @@ impl History {
     }
 
     fn team_of(&self, user: UserId, on: NaiveDate) -> Option<TeamId> {
-        let mut stays = self.stays.iter().filter(|stay| stay.user_id == user && lasts(stay, on));
+        let mut stays = self.stays.iter().filter(|stay| stay.user_id == user && stay.covers(on));
         stays.next().map(|stay| stay.team_id)
     }
 
     /// The people who were in one of `teams` on a day, by id.
     fn members(&self, teams: &[TeamId], on: NaiveDate) -> Vec<UserId> {
-        let inside = self.stays.iter().filter(|stay| teams.contains(&stay.team_id) && lasts(stay, on));
+        let inside = self.stays.iter().filter(|stay| teams.contains(&stay.team_id) && stay.covers(on));
         let mut members: Vec<_> = inside.map(|stay| stay.user_id).collect();
         members.sort_unstable();
         members.dedup();
@@ -348,10 +348,6 @@ impl History {
         }
         Ok(cases)
     }
-}
-
-fn lasts(stay: &Stay, on: NaiveDate) -> bool {
-    stay.valid_from <= on && stay.valid_to.is_none_or(|to| on < to)
 }
 
 /// Deals won less cancelled in a period.

@@ -29,6 +29,13 @@ pub struct Stay {
     pub valid_to: Option<NaiveDate>,
 }
 
+impl Stay {
+    /// Whether it lasts on `date`.
+    pub fn covers(&self, date: NaiveDate) -> bool {
+        self.valid_from <= date && self.valid_to.is_none_or(|end| date < end)
+    }
+}
+
 /// Direct credits of one person within one segment of a window.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SegmentFigure {
@@ -90,10 +97,8 @@ impl Segments {
         for figure in figures {
             let day = self.first_day(figure.segment)?;
             let Some(user) = figure.credit.user_id else { continue };
-            let covers = |stay: &&&Stay| stay.valid_from <= day && stay.valid_to.is_none_or(|end| day < end);
-            let Some(stay) = stays_of.get(&user).and_then(|stays| stays.iter().find(covers)) else {
-                continue;
-            };
+            let stays = stays_of.get(&user).map(Vec::as_slice).unwrap_or_default();
+            let Some(stay) = stays.iter().find(|stay| stay.covers(day)) else { continue };
             let amount = figure.credit.amount;
             for &team in above.get(&stay.team_id).into_iter().flatten() {
                 add(sums.entry((team, amount.currency)).or_default(), amount.minor)?;

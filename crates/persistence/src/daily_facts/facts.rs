@@ -57,7 +57,7 @@ impl Wanted {
 impl Reader<'_> {
     /// What happened on the days of `range`, for `people` or, if `None`, for everybody; in three statements. Each
     /// slice shows single facts to fewer people than their sums, so this is unscoped: callers name people from
-    /// [`Reader::people_with_visible_days`], or act for the whole organisation.
+    /// [`Reader::people_in_scope`], or act for the whole organisation.
     ///
     /// # Errors
     /// When the database cannot be read.
