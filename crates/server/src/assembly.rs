@@ -119,7 +119,7 @@ pub fn api(app: App, settings: &Settings) -> Api {
 }
 
 /// Threads that serve requests.
-fn threads(settings: &Settings) -> usize {
+pub(crate) fn threads(settings: &Settings) -> usize {
     match settings.http.workers {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         threads => threads,
