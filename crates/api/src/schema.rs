@@ -12,6 +12,7 @@ use evenhand_domain::{activities, calendars, customers, deals, derivation, produ
 
 use crate::access::AccessMutations;
 use crate::activities::{ActivityMutations, ActivityQueries};
+use crate::attainment::{AttainmentQueries, AttainmentSubscriptions};
 use crate::calendars::{CalendarMutations, CalendarQueries};
 use crate::changes::{ChangeQueries, ChangeSubscriptions};
 use crate::customers::{CustomerMutations, CustomerQueries};
@@ -39,6 +40,7 @@ pub(crate) struct Query(
     DailyFactQueries,
     ProductQueries,
     TargetQueries,
+    AttainmentQueries,
     ReconciliationQueries,
     ChangeQueries,
 );
@@ -62,7 +64,7 @@ pub(crate) struct Mutation(
 
 /// Everything that can be watched, each event checked against your rights at that moment.
 #[derive(MergedSubscription, Default)]
-pub(crate) struct Subscription(ChangeSubscriptions, ImportSubscriptions);
+pub(crate) struct Subscription(ChangeSubscriptions, ImportSubscriptions, AttainmentSubscriptions);
 
 /// The executable schema.
 pub(crate) type Schema = async_graphql::Schema<Query, Mutation, Subscription>;

@@ -19,6 +19,9 @@ use crate::targets::{Metric, Quantity, TargetLine, WHOLE_PPM};
 use crate::time::Timestamp;
 use crate::wire::wire_enum;
 
+mod work;
+pub use work::{Crew, HISTORY_DAYS, HISTORY_WORKDAYS_MIN, PROJECTION_DRAWS, sum};
+
 /// What was done of a metric, in the unit of `like`, by a person or by all persons of a team together. Revenue in
 /// other currencies is not counted. The lead quality is the share of usable leads among all; `None` while
 /// there are no leads.

@@ -14,12 +14,12 @@ use sea_orm::sea_query::{Expr, ExprTrait, JoinType, Query, SelectStatement, Unio
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
+use crate::activities;
 use crate::customers::step;
 use crate::deals::credits;
 use crate::error::{bad_row, database_error};
 use crate::row::{self, entity};
 use crate::store::{Reader, Stored, Tx};
-use crate::{activities, users};
 
 mod facts;
 
@@ -140,17 +140,7 @@ impl Reader<'_> {
     /// # Errors
     /// When the database cannot be read.
     pub async fn people_with_visible_days(&self, people: &[UserId]) -> Result<Vec<UserId>> {
-        let mut select = users::Entity::find()
-            .filter(users::Column::OrgId.eq(self.org()?))
-            .filter(users::Column::Id.is_in(people.iter().map(|id| id.uuid())))
-            .order_by_asc(users::Column::Id)
-            .select_only()
-            .column(users::Column::Id);
-        if let Some(in_reach) = self.people(SLICE)?.include((users::Entity, users::Column::Id)) {
-            select = select.filter(in_reach);
-        }
-        let ids: Vec<Uuid> = select.into_tuple().all(&self.db).await.map_err(database_error)?;
-        Ok(ids.into_iter().map(UserId::from_uuid).collect())
+        self.people_in_reach(people, SLICE).await
     }
 
     /// Each day from `from` to `to` of those of `people` whose days the grant may see, by person and day: open days

@@ -7,7 +7,7 @@ use evenhand_domain::id::{EntityId, UserId};
 use sea_orm::sea_query::{
     Alias, Expr, ExprTrait, IntoColumnRef, JoinType, Query, SelectStatement, SimpleExpr, UnionType,
 };
-use sea_orm::{ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
 use crate::error::database_error;
@@ -69,6 +69,25 @@ impl Reader<'_> {
         let mut select = users::Entity::find()
             .filter(users::Column::OrgId.eq(self.org()?))
             .filter(users::Column::Id.is_in(people.iter().map(|id| id.uuid())))
+            .select_only()
+            .column(users::Column::Id);
+        if let Some(in_reach) = self.people(slice)?.include((users::Entity, users::Column::Id)) {
+            select = select.filter(in_reach);
+        }
+        let ids: Vec<Uuid> = select.into_tuple().all(&self.db).await.map_err(database_error)?;
+        Ok(ids.into_iter().map(UserId::from_uuid).collect())
+    }
+
+    /// Those of `people` who are in reach for a slice, by id.
+    pub(crate) async fn people_in_reach(
+        &self,
+        people: &[UserId],
+        slice: &[Permission],
+    ) -> Result<Vec<UserId>> {
+        let mut select = users::Entity::find()
+            .filter(users::Column::OrgId.eq(self.org()?))
+            .filter(users::Column::Id.is_in(people.iter().map(|id| id.uuid())))
+            .order_by_asc(users::Column::Id)
             .select_only()
             .column(users::Column::Id);
         if let Some(in_reach) = self.people(slice)?.include((users::Entity, users::Column::Id)) {

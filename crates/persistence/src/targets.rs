@@ -154,8 +154,7 @@ fn visible(reader: &Reader<'_>) -> Result<Select<Entity>> {
     let select = Entity::find().filter(Column::OrgId.eq(org));
     let Some(owned) = reader.people(SLICE)?.include(Column::OwnerUserId) else { return Ok(select) };
     let user = reader.grant().user().map(EntityId::uuid).ok_or(Error::Forbidden)?;
-    let below = reader.scope(SLICE)? == Scope::Team;
-    let teams = own_teams(org, user, reader.grant().today(reader.now()), below);
+    let teams = teams_in_reach(reader)?;
     Ok(select.filter(
         Condition::any()
             .add(owned)
@@ -274,25 +273,70 @@ impl Reader<'_> {
         period: Period,
         level: TargetLevel,
     ) -> Result<Option<TargetId>> {
-        let owned = match owner {
-            TargetOwner::User(user) => Column::OwnerUserId.eq(user.uuid()),
-            TargetOwner::Team(team) => Column::OwnerTeamId.eq(team.uuid()),
-        };
-        let id: Option<Uuid> = Entity::find()
-            .filter(Column::OrgId.eq(self.org()?))
-            .filter(owned)
-            .filter(Column::PeriodStart.eq(period.start()))
-            .filter(Column::PeriodKind.eq(period.kind().as_str()))
-            .filter(Column::Level.eq(level.as_str()))
-            .filter(Column::State.ne(TargetState::Withdrawn.as_str()))
-            .select_only()
-            .column(Column::Id)
-            .into_tuple()
-            .one(&self.db)
-            .await
-            .map_err(database_error)?;
+        let live = live(self.org()?, &[owner], period, level).select_only().column(Column::Id);
+        let id: Option<Uuid> = live.into_tuple().one(&self.db).await.map_err(database_error)?;
         Ok(id.map(TargetId::from_uuid))
     }
+
+    /// The targets of `owners` for a period and level that are not withdrawn. Unscoped: callers name owners whose
+    /// targets the grant may see.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn unscoped_live_targets(
+        &self,
+        owners: &[TargetOwner],
+        period: Period,
+        level: TargetLevel,
+    ) -> Result<Vec<Target>> {
+        let live = live(self.org()?, owners, period, level);
+        with_terms(self, live.all(&self.db).await.map_err(database_error)?).await
+    }
+
+    /// Those of `people` whose targets the grant may see.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn people_with_visible_targets(&self, people: &[UserId]) -> Result<Vec<UserId>> {
+        self.people_in_reach(people, SLICE).await
+    }
+
+    /// Whether the grant may see the targets of a team: any team, or one to which the caller belongs or that lies
+    /// below those that they lead.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn has_visible_targets(&self, team: TeamId) -> Result<bool> {
+        let within = match self.scope(SLICE)? {
+            Scope::Organization => None,
+            Scope::Team | Scope::Own => Some(teams_in_reach(self)?),
+        };
+        self.has_team(team, within).await
+    }
+}
+
+/// The teams to which the caller belongs or that lie below those that they lead.
+fn teams_in_reach(reader: &Reader<'_>) -> Result<SelectStatement> {
+    let user = reader.grant().user().map(EntityId::uuid).ok_or(Error::Forbidden)?;
+    let below = reader.scope(SLICE)? == Scope::Team;
+    Ok(own_teams(reader.org()?, user, reader.grant().today(reader.now()), below))
+}
+
+fn live(org: Uuid, owners: &[TargetOwner], period: Period, level: TargetLevel) -> Select<Entity> {
+    let (mut users, mut teams) = (Vec::new(), Vec::new());
+    for owner in owners {
+        match owner {
+            TargetOwner::User(user) => users.push(user.uuid()),
+            TargetOwner::Team(team) => teams.push(team.uuid()),
+        }
+    }
+    Entity::find()
+        .filter(Column::OrgId.eq(org))
+        .filter(Condition::any().add(Column::OwnerUserId.is_in(users)).add(Column::OwnerTeamId.is_in(teams)))
+        .filter(Column::PeriodStart.eq(period.start()))
+        .filter(Column::PeriodKind.eq(period.kind().as_str()))
+        .filter(Column::Level.eq(level.as_str()))
+        .filter(Column::State.ne(TargetState::Withdrawn.as_str()))
 }
 
 async fn below(reader: &Reader<'_>, from: Select<Entity>, parents: &[TargetId]) -> Result<Vec<Target>> {

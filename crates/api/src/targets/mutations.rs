@@ -5,15 +5,15 @@ use evenhand_app::targets::{
     ActivateTarget, AgreeTarget, AmendTarget, CascadeTarget, CommitSupport, CounterTarget, DeliverSupport,
     ProposeTarget, WithdrawTarget,
 };
-use evenhand_domain::error::{Code, Problem, Problems};
-use evenhand_domain::id::{EntityId, TeamId, UserId};
-use evenhand_domain::targets::{TargetLevel, TargetOwner};
+use evenhand_domain::error::{Problem, Problems};
+use evenhand_domain::id::EntityId;
+use evenhand_domain::targets::TargetLevel;
 
-use super::Target;
 use super::inputs::{
     AssumedRatesInput, SupportPlanInput, TargetGoalInput, TargetLineInput, TargetOverrideInput, WishInput,
     buffer,
 };
+use super::{Target, decode_owner};
 use crate::context::Request;
 use crate::error::{UserError, outcome, payload};
 use crate::ids;
@@ -237,19 +237,10 @@ pub(crate) struct CascadeTargetPayload {
     user_errors: Vec<UserError>,
 }
 
-/// The id of a person or a team.
-fn owner(id: &ID) -> std::result::Result<TargetOwner, Problem> {
-    match ids::decode_any(id) {
-        Some((name, uuid)) if name == UserId::TYPE => Ok(TargetOwner::User(UserId::from_uuid(uuid))),
-        Some((name, uuid)) if name == TeamId::TYPE => Ok(TargetOwner::Team(TeamId::from_uuid(uuid))),
-        _ => Err(Problem::new(Code::InvalidId, "Expected the id of a User or a Team.")),
-    }
-}
-
 impl ProposeTargetInput {
     fn parse(self) -> evenhand_domain::error::Result<ProposeTarget> {
         let mut problems = Problems::default();
-        let owner = problems.take("ownerId", owner(&self.owner_id));
+        let owner = problems.take("ownerId", decode_owner(&self.owner_id));
         let parent_id = problems.take("parentId", ids::decode_opt(self.parent_id.as_ref()));
         problems.finish()?;
         let period = self.period.parse()?;
