@@ -5,6 +5,7 @@
 mod access;
 mod activities;
 mod architecture;
+mod attainment;
 mod backtest;
 mod breaking;
 mod calendars;

@@ -7,6 +7,7 @@
 mod access;
 mod activities;
 mod admission;
+mod attainment;
 mod calendars;
 mod changes;
 mod completion;

@@ -1,6 +1,7 @@
 //! The public schema, put together from the slices.
 
 use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, ValidationMode};
+use evenhand_app::attainment::Attained;
 use evenhand_app::reconciliation::Facts;
 use evenhand_domain::id::{
     ActivityId, CustomerId, DealId, DerivationId, ProductId, TargetId, TeamId, UserId, WorkCalendarId,
@@ -12,6 +13,7 @@ use evenhand_domain::{activities, calendars, customers, deals, derivation, produ
 
 use crate::access::AccessMutations;
 use crate::activities::{ActivityMutations, ActivityQueries};
+use crate::attainment::{AttainmentQueries, AttainmentSubscriptions, TargetAt};
 use crate::calendars::{CalendarMutations, CalendarQueries};
 use crate::changes::{ChangeQueries, ChangeSubscriptions};
 use crate::customers::{CustomerMutations, CustomerQueries};
@@ -39,6 +41,7 @@ pub(crate) struct Query(
     DailyFactQueries,
     ProductQueries,
     TargetQueries,
+    AttainmentQueries,
     ReconciliationQueries,
     ChangeQueries,
 );
@@ -62,7 +65,7 @@ pub(crate) struct Mutation(
 
 /// Everything that can be watched, each event checked against your rights at that moment.
 #[derive(MergedSubscription, Default)]
-pub(crate) struct Subscription(ChangeSubscriptions, ImportSubscriptions);
+pub(crate) struct Subscription(ChangeSubscriptions, ImportSubscriptions, AttainmentSubscriptions);
 
 /// The executable schema.
 pub(crate) type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
@@ -108,6 +111,7 @@ pub(crate) struct Loaders {
     pub(crate) targets: Loader<TargetId, targets::Target>,
     pub(crate) targets_below: Loader<TargetId, Vec<targets::Target>>,
     pub(crate) derivations: Loader<DerivationId, derivation::Derivation>,
+    pub(crate) attainments: Loader<TargetAt, Attained>,
     pub(crate) user_revenue: Loader<(UserId, Facts), Vec<Money>>,
     pub(crate) team_revenue: Loader<(TeamId, Facts), Vec<Money>>,
 }
@@ -136,6 +140,7 @@ impl Loaders {
         self.targets.clear();
         self.targets_below.clear();
         self.derivations.clear();
+        self.attainments.clear();
         self.user_revenue.clear();
         self.team_revenue.clear();
     }

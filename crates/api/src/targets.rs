@@ -5,13 +5,14 @@ use std::collections::HashMap;
 use async_graphql::{Context, ID, Object, Result, SimpleObject, Union};
 use evenhand_app::targets::{DerivationsByIds, TargetsBelow, TargetsByIds};
 use evenhand_domain::derivation as derived;
-use evenhand_domain::error::Error;
+use evenhand_domain::error::{Code, Error, Problem};
 use evenhand_domain::fraction::Fraction;
-use evenhand_domain::id::{DerivationId, TargetId, UserId};
+use evenhand_domain::id::{DerivationId, EntityId, TargetId, TeamId, UserId};
 use evenhand_domain::targets::{
     self as domain, BandOverride, Metric, Quantity, Side, TargetLevel, TargetState, Terms,
 };
 
+use crate::attainment::{self, Attainment};
 use crate::context::Request;
 use crate::ids;
 use crate::page::connection;
@@ -35,12 +36,12 @@ use support::SupportPlan;
 const SHARE_DECIMALS: u32 = 6;
 
 /// A share in parts per million, as a decimal number.
-fn share(ppm: impl Into<i64>) -> Decimal {
+pub(crate) fn share(ppm: impl Into<i64>) -> Decimal {
     Decimal(Fraction::millionths(ppm.into()).decimal(SHARE_DECIMALS))
 }
 
 /// The number of a quantity; `None` for money.
-fn number(quantity: Quantity) -> Option<Decimal> {
+pub(crate) fn number(quantity: Quantity) -> Option<Decimal> {
     match quantity {
         Quantity::Count(count) => Some(Decimal(count.to_string())),
         Quantity::Share(ppm) => Some(share(ppm)),
@@ -49,7 +50,7 @@ fn number(quantity: Quantity) -> Option<Decimal> {
 }
 
 /// The amount of a quantity; `None` for anything but money.
-fn amount(quantity: Quantity) -> Option<Money> {
+pub(crate) fn amount(quantity: Quantity) -> Option<Money> {
     match quantity {
         Quantity::Money(money) => Some(Money(money)),
         Quantity::Count(_) | Quantity::Share(_) => None,
@@ -63,6 +64,27 @@ pub(crate) enum TargetOwner {
     User(User),
     /// A team.
     Team(Team),
+}
+
+/// The owner in an id of a person or a team.
+///
+/// # Errors
+/// `INVALID_ID` for any other id.
+pub(crate) fn decode_owner(id: &ID) -> std::result::Result<domain::TargetOwner, Problem> {
+    match ids::decode_any(id) {
+        Some((name, uuid)) if name == UserId::TYPE => Ok(domain::TargetOwner::User(UserId::from_uuid(uuid))),
+        Some((name, uuid)) if name == TeamId::TYPE => Ok(domain::TargetOwner::Team(TeamId::from_uuid(uuid))),
+        _ => Err(Problem::new(Code::InvalidId, "Expected the id of a User or a Team.")),
+    }
+}
+
+/// The person or team that an owner is.
+pub(crate) async fn load_owner(ctx: &Context<'_>, owner: domain::TargetOwner) -> Result<TargetOwner> {
+    let owner = match owner {
+        domain::TargetOwner::User(user) => users::load(ctx, user).await?.map(TargetOwner::User),
+        domain::TargetOwner::Team(team) => teams::load(ctx, team).await?.map(TargetOwner::Team),
+    };
+    Ok(owner.ok_or_else(|| Error::Internal("an owner is neither a person nor a team".into()))?)
 }
 
 /// One number of a target for the whole period, and what that is on each workday.
@@ -263,11 +285,7 @@ impl Target {
 
     /// Whose it is.
     async fn owner(&self, ctx: &Context<'_>) -> Result<TargetOwner> {
-        let owner = match self.0.owner {
-            domain::TargetOwner::User(user) => users::load(ctx, user).await?.map(TargetOwner::User),
-            domain::TargetOwner::Team(team) => teams::load(ctx, team).await?.map(TargetOwner::Team),
-        };
-        Ok(owner.ok_or_else(|| Error::Internal("a target has no owner".into()))?)
+        load_owner(ctx, self.0.owner).await
     }
 
     /// When it counts.
@@ -304,6 +322,16 @@ impl Target {
     /// All that is to be done and owed: what was agreed with each version adds up.
     async fn support_plan(&self) -> SupportPlan {
         SupportPlan::of(self.0.support())
+    }
+
+    /// How far the owner is; the frozen result once the target is closed. Each moment that you ask for is looked up by
+    /// itself.
+    async fn attainment(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Count only what had happened by then; now if not given.")] as_of: Option<DateTime>,
+    ) -> Result<Attainment> {
+        attainment::of_target(ctx, &self.0, as_of).await
     }
 
     /// Signatures under the terms that stand, in their order.

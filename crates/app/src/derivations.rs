@@ -8,7 +8,7 @@ use evenhand_domain::calendars::WorkHours;
 use evenhand_domain::derivation::history::{
     DerivationRequest, History, PastPerson, RecordSpan, SEASON_YEARS_MAX, cuts,
 };
-use evenhand_domain::derivation::{Assumed, Derivation, Goal, Inputs};
+use evenhand_domain::derivation::{Assumed, CITES_MAX, Cited, Derivation, Goal, Inputs};
 use evenhand_domain::error::{Error, Problem, Result};
 use evenhand_domain::id::{TeamId, UserId};
 use evenhand_domain::reconciliation::Stay;
@@ -72,8 +72,11 @@ pub(crate) async fn gather_for(
     lead: Option<UserId>,
     ask: &Ask,
 ) -> Result<Inputs> {
+    let cites = cite(reader, &[owner], ask).await?.remove(&owner).unwrap_or_default();
     let team = match owner {
-        TargetOwner::User(user) => return gather(reader, &ask.of(user, reader)).await,
+        TargetOwner::User(user) => {
+            return Ok(Inputs { cites, ..gather(reader, &ask.of(user, reader)).await? });
+        }
         TargetOwner::Team(team) => team,
     };
     let request = ask.of(lead.ok_or_else(|| Problem::required("ownerId"))?, reader);
@@ -82,7 +85,22 @@ pub(crate) async fn gather_for(
     let people = people_in(&stays);
     let span = reader.unscoped_record_span().await?;
     let history = history(reader, &people, stays, span, (&[day], Some(ask.period.end()))).await?;
-    history.inputs_of_team(&people, &request)
+    Ok(Inputs { cites, ..history.inputs_of_team(&people, &request)? })
+}
+
+/// The newest frozen results of targets like the one that is asked for, of each of `owners` who has any; in one
+/// statement.
+pub(crate) async fn cite(
+    reader: &Reader<'_>,
+    owners: &[TargetOwner],
+    ask: &Ask,
+) -> Result<HashMap<TargetOwner, Vec<Cited>>> {
+    let mut cites: HashMap<TargetOwner, Vec<Cited>> = HashMap::new();
+    for (owner, period, snapshot) in reader.unscoped_results(owners, ask.period, ask.level).await? {
+        let of_owner = cites.entry(owner).or_default();
+        of_owner.extend(Cited::of(period, &snapshot).filter(|_| of_owner.len() < CITES_MAX));
+    }
+    Ok(cites)
 }
 
 /// Everybody who is in the team or below it on a day.

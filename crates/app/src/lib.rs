@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod activities;
+pub mod attainment;
 pub mod backtests;
 pub mod calendars;
 pub mod customers;

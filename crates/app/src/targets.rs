@@ -15,12 +15,14 @@ use crate::door::Query;
 
 mod agreement;
 mod cascade;
+mod closing;
 mod lifecycle;
 mod numbers;
 mod unit;
 
 pub use agreement::{AgreeTarget, AmendTarget, CounterTarget, ProposeTarget, WithdrawTarget};
 pub use cascade::{CascadeTarget, Cascaded};
+pub use closing::{CLOSE_TARGETS_MAX, ClosePeriod, ClosedPeriod};
 pub use lifecycle::{ActivateTarget, CommitSupport, DeliverSupport};
 pub use numbers::{GivenLine, Wish};
 

@@ -23,6 +23,7 @@ use crate::scope::own_teams;
 use crate::store::{Reader, Stored, Tx};
 
 mod derivations;
+mod snapshots;
 mod terms;
 
 row::entity!(entity, "targets", {
@@ -68,20 +69,29 @@ fn parse_json<T: serde::de::DeserializeOwned>(table: &str, id: Uuid, text: &str)
     serde_json::from_str(text).map_err(|error| bad_row(table, id, &error.to_string()))
 }
 
+fn owner(row: &Row) -> Result<TargetOwner> {
+    match (row.owner_user_id, row.owner_team_id) {
+        (Some(user), None) => Ok(TargetOwner::User(UserId::from_uuid(user))),
+        (None, Some(team)) => Ok(TargetOwner::Team(TeamId::from_uuid(team))),
+        _ => Err(bad_row("targets", row.id, "not one owner")),
+    }
+}
+
+fn period(row: &Row) -> Result<Period> {
+    let bad = |what: &str| bad_row("targets", row.id, what);
+    let kind = PeriodKind::parse(&row.period_kind).ok_or_else(|| bad("unknown kind of period"))?;
+    Period::new(kind, row.period_start).map_err(|problem| bad(&problem.message))
+}
+
 fn restore(row: Row, terms: terms::Versions) -> Result<Target> {
     let bad = |what: &str| bad_row("targets", row.id, what);
-    let owner = match (row.owner_user_id, row.owner_team_id) {
-        (Some(user), None) => TargetOwner::User(UserId::from_uuid(user)),
-        (None, Some(team)) => TargetOwner::Team(TeamId::from_uuid(team)),
-        _ => return Err(bad("not one owner")),
-    };
-    let kind = PeriodKind::parse(&row.period_kind).ok_or_else(|| bad("unknown kind of period"))?;
+    let (owner, period) = (owner(&row)?, period(&row)?);
     let late_activation = row.late_reason.zip(row.late_approver_id);
     Ok(Target {
         id: TargetId::from_uuid(row.id),
         version: row.version,
         owner,
-        period: Period::new(kind, row.period_start).map_err(|problem| bad(&problem.message))?,
+        period,
         level: TargetLevel::parse(&row.level).ok_or_else(|| bad("unknown level"))?,
         state: TargetState::parse(&row.state).ok_or_else(|| bad("unknown state"))?,
         parent_id: row.parent_id.map(TargetId::from_uuid),
@@ -154,8 +164,7 @@ fn visible(reader: &Reader<'_>) -> Result<Select<Entity>> {
     let select = Entity::find().filter(Column::OrgId.eq(org));
     let Some(owned) = reader.people(SLICE)?.include(Column::OwnerUserId) else { return Ok(select) };
     let user = reader.grant().user().map(EntityId::uuid).ok_or(Error::Forbidden)?;
-    let below = reader.scope(SLICE)? == Scope::Team;
-    let teams = own_teams(org, user, reader.grant().today(reader.now()), below);
+    let teams = teams_in_reach(reader)?;
     Ok(select.filter(
         Condition::any()
             .add(owned)
@@ -274,25 +283,97 @@ impl Reader<'_> {
         period: Period,
         level: TargetLevel,
     ) -> Result<Option<TargetId>> {
-        let owned = match owner {
-            TargetOwner::User(user) => Column::OwnerUserId.eq(user.uuid()),
-            TargetOwner::Team(team) => Column::OwnerTeamId.eq(team.uuid()),
-        };
-        let id: Option<Uuid> = Entity::find()
-            .filter(Column::OrgId.eq(self.org()?))
-            .filter(owned)
-            .filter(Column::PeriodStart.eq(period.start()))
-            .filter(Column::PeriodKind.eq(period.kind().as_str()))
-            .filter(Column::Level.eq(level.as_str()))
-            .filter(Column::State.ne(TargetState::Withdrawn.as_str()))
-            .select_only()
-            .column(Column::Id)
-            .into_tuple()
-            .one(&self.db)
-            .await
-            .map_err(database_error)?;
+        let live = live(self.org()?, &[owner], period, level).select_only().column(Column::Id);
+        let id: Option<Uuid> = live.into_tuple().one(&self.db).await.map_err(database_error)?;
         Ok(id.map(TargetId::from_uuid))
     }
+
+    /// The targets of `owners` for a period and level that are not withdrawn. Unscoped: callers name owners whose
+    /// targets the grant may see.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn unscoped_live_targets(
+        &self,
+        owners: &[TargetOwner],
+        period: Period,
+        level: TargetLevel,
+    ) -> Result<Vec<Target>> {
+        let live = live(self.org()?, owners, period, level);
+        with_terms(self, live.all(&self.db).await.map_err(database_error)?).await
+    }
+
+    /// Up to `limit` visible targets of a period that count, oldest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn active_targets(&self, period: Period, limit: u64) -> Result<Vec<Target>> {
+        let rows = visible(self)?
+            .filter(Column::PeriodStart.eq(period.start()))
+            .filter(Column::PeriodKind.eq(period.kind().as_str()))
+            .filter(Column::State.eq(TargetState::Active.as_str()))
+            .order_by_asc(Column::CreatedAt)
+            .order_by_asc(Column::Id)
+            .limit(limit);
+        with_terms(self, rows.all(&self.db).await.map_err(database_error)?).await
+    }
+
+    /// Whether the grant may see the targets of a person.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn person_has_visible_targets(&self, user: UserId) -> Result<bool> {
+        self.person_in_scope(user, SLICE).await
+    }
+
+    /// Those of `people` whose targets the grant may see.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn people_with_visible_targets(&self, people: &[UserId]) -> Result<Vec<UserId>> {
+        self.people_in_scope(people, SLICE).await
+    }
+
+    /// Whether the grant may see the targets of a team: any team, or one to which the caller belongs or that lies
+    /// below those that they lead.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn team_has_visible_targets(&self, team: TeamId) -> Result<bool> {
+        let within = match self.scope(SLICE)? {
+            Scope::Organization => None,
+            Scope::Team | Scope::Own => Some(teams_in_reach(self)?),
+        };
+        self.has_team(team, within).await
+    }
+}
+
+/// The teams to which the caller belongs or that lie below those that they lead.
+fn teams_in_reach(reader: &Reader<'_>) -> Result<SelectStatement> {
+    let user = reader.grant().user().map(EntityId::uuid).ok_or(Error::Forbidden)?;
+    let below = reader.scope(SLICE)? == Scope::Team;
+    Ok(own_teams(reader.org()?, user, reader.grant().today(reader.now()), below))
+}
+
+fn owned(owners: &[TargetOwner]) -> Condition {
+    let (mut users, mut teams) = (Vec::new(), Vec::new());
+    for owner in owners {
+        match owner {
+            TargetOwner::User(user) => users.push(user.uuid()),
+            TargetOwner::Team(team) => teams.push(team.uuid()),
+        }
+    }
+    Condition::any().add(Column::OwnerUserId.is_in(users)).add(Column::OwnerTeamId.is_in(teams))
+}
+
+fn live(org: Uuid, owners: &[TargetOwner], period: Period, level: TargetLevel) -> Select<Entity> {
+    Entity::find()
+        .filter(Column::OrgId.eq(org))
+        .filter(owned(owners))
+        .filter(Column::PeriodStart.eq(period.start()))
+        .filter(Column::PeriodKind.eq(period.kind().as_str()))
+        .filter(Column::Level.eq(level.as_str()))
+        .filter(Column::State.ne(TargetState::Withdrawn.as_str()))
 }
 
 async fn below(reader: &Reader<'_>, from: Select<Entity>, parents: &[TargetId]) -> Result<Vec<Target>> {

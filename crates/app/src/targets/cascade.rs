@@ -16,7 +16,7 @@ use super::agreement::check_approver;
 use super::numbers::{deals_of, share_terms};
 use super::unit::settle;
 use super::{Sides, acting, acting_as, load, person};
-use crate::derivations::{Ask, gather_all, hours, people_in};
+use crate::derivations::{Ask, cite, gather_all, hours, people_in};
 use crate::door::Command;
 
 /// Workdays at the team's mean that are added to a member's own when their capacity is told: a month.
@@ -93,7 +93,12 @@ async fn members(tx: &Tx, target: &Target, team: TeamId) -> Result<Vec<Member>> 
     }
     let requests: Vec<_> = sellers.iter().map(|(user, _)| ask.of(user.id, &reader)).collect();
     let inputs = gather_all(&reader, &requests).await?;
-    let member = |((user, workdays), inputs)| Member { inputs, user, workdays };
+    let owners: Vec<_> = sellers.iter().map(|(user, _)| TargetOwner::User(user.id)).collect();
+    let mut cites = cite(&reader, &owners, &ask).await?;
+    let member = |((user, workdays), inputs): ((User, u32), Inputs)| {
+        let cites = cites.remove(&TargetOwner::User(user.id)).unwrap_or_default();
+        Member { inputs: Inputs { cites, ..inputs }, user, workdays }
+    };
     Ok(sellers.into_iter().zip(inputs).map(member).collect())
 }
 

@@ -67,7 +67,7 @@ fn a_million_asked_and_380_000_done_by_day_8_of_21() {
     let end = usd(99_750_000);
     assert_eq!(
         found.projected,
-        Some(Projection { p10: end, p50: end, p90: end, basis: ProjectionBasis::Flat })
+        Some(Projection { p10: end, p25: end, p50: end, p75: end, p90: end, basis: ProjectionBasis::Flat })
     );
     // The same from the owner's own days: 13 days at the run rate bring 617 500.
     let days = Outlook::RunRate(spread(50_000_000, 61_750_000, 70_000_000));

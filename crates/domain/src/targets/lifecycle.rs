@@ -7,7 +7,7 @@ use super::cascade::{RollUp, check_buffer};
 use super::lines::{Figure, TargetLine};
 use super::support::{Commitment, Delivery, SupportPlan};
 use super::{Acting, LateActivation, Step, Target, TargetOwner, TargetState};
-use crate::attainment::{AttainmentLine, Snapshot};
+use crate::attainment::{AttainmentLine, ForecastScore, Snapshot};
 use crate::change::{Change, EventKind};
 use crate::error::{Code, Error, Problem, Problems, Result};
 use crate::id::SupportResourceId;
@@ -215,8 +215,8 @@ impl Target {
         problems.finish_with(|| Some(LateActivation { reason: reason?, approver_id: acting.user_id }))
     }
 
-    /// Freezes the result of the period. `attainment` is the state at its end, `position` the last position of the
-    /// feed that it has seen. An amendment that was never settled lapses.
+    /// Freezes the result of the period. `attainment` is the state at its end, with how good the forecasts of it were;
+    /// `position` the last position of the feed that it has seen. An amendment that was never settled lapses.
     ///
     /// # Errors
     /// `INVALID_TRANSITION` unless the target is active; `SELF_APPROVAL` for the owner; `TOO_EARLY` before the end of
@@ -224,7 +224,7 @@ impl Target {
     pub fn close(
         &self,
         closing: Closing<'_>,
-        attainment: Vec<AttainmentLine>,
+        (attainment, forecasts): (Vec<AttainmentLine>, Vec<ForecastScore>),
         position: i64,
         acting: &Acting,
     ) -> Result<Closed> {
@@ -266,6 +266,7 @@ impl Target {
             as_of: last_instant,
             position,
             lines: attainment,
+            forecasts,
         };
         let change = Change::updated(EventKind::TargetClosed, self, after);
         let missed: Vec<_> = self.missed(acting.today()).map(|id| id.to_string()).collect();

@@ -33,7 +33,7 @@ fn proof(period: Period, as_of: &str, company_minor: i64) -> Reconciliation {
 fn close(target: &Target, closing: Closing<'_>, acting: &Acting) -> Result<Closed> {
     let progress = Progress::of(&[1; 20], 20);
     let lines = attain(&target.terms.lines, &Figures { deals: 3, ..Figures::default() }, &progress, &[])?;
-    target.close(closing, lines, 77, acting)
+    target.close(closing, (lines, vec![]), 77, acting)
 }
 
 fn closed() -> Target {
@@ -469,7 +469,7 @@ fn closing_freezes_the_result_and_lets_open_amendments_lapse() {
     let Closed { change, snapshot } = close(&amending(), closing, &manager("2026-12-03")).expect("closed");
     assert_eq!(change.event().kind, EventKind::TargetClosed);
     let last = end_of_november().plus(chrono::Duration::microseconds(-1));
-    let Snapshot { target_id, terms_number, as_of, position, lines } = &snapshot;
+    let Snapshot { target_id, terms_number, as_of, position, lines, .. } = &snapshot;
     assert_eq!((*target_id, *terms_number, *as_of, *position, lines.len()), (id(10), 1, last, 77, 5));
     assert_eq!(lines[4].distance, Some(Quantity::Count(1)));
     assert_eq!(change.event().after["attainment"]["lines"][4]["ratioPpm"], 750_000);
