@@ -19,6 +19,7 @@ both!(
     people_are_ranked_and_equals_share_a_rank,
     a_change_is_pushed_within_a_second,
     days_on_record_give_a_projection_with_a_spread,
+    a_screen_of_the_day_costs_six_statements,
 );
 
 const Q: &str = "{ number money { amount currency } }";
@@ -305,4 +306,41 @@ async fn days_on_record_give_a_projection_with_a_spread(mut t: TestApp) {
     let number = |name: &str| first[name].as_str().expect("text").parse::<i64>().expect("a number");
     assert!(number("p10") <= number("p50") && number("p50") <= number("p90") && number("p90") > 0, "{first}");
     assert_eq!(line(&cast.lea, &cast.rita.id, "CALLS", None).await["projected"], first, "the same for all");
+}
+
+/// What an app shows a person in the morning; in at most six statements, however much is on record.
+async fn a_screen_of_the_day_costs_six_statements(mut t: TestApp) {
+    let mut cast = Cast::new(&t).await;
+    propose(&t, &cast.lea, &cast.rita.id).await;
+    february(&mut t, &mut cast).await;
+    let query = format!(
+        "query($me: [ID!]!) {{ targets(filter: {{ ownerUser: {{ in: $me }}, periodStart: {{ eq: \"2026-02-01\" }} }}) {{ \
+         nodes {{ level state lines {{ metric perWorkday }} attainment {{ lines {{ metric actual {Q} distance {Q} pace \
+         requiredPerWorkday {Q} projected {{ p10 {Q} p50 {Q} p90 {Q} basis }} }} }} }} }} }}"
+    );
+    let screen = async |by: &Client| {
+        by.query("{ viewer { role } }").await;
+        let answer = by.gql(&query, json!({ "me": [cast.rita.id] })).await;
+        let nodes = answer.ok()["targets"]["nodes"].as_array().expect("nodes").clone();
+        (nodes, answer.statements)
+    };
+    let (nodes, statements) = screen(&cast.rita).await;
+    assert_eq!(nodes.len(), 1);
+    assert!(statements <= 6, "{statements}");
+    for day in 2..11 {
+        call(&cast.rita, &format!("2026-02-{day:02}")).await;
+    }
+    won(&t, &cast.rita, 3).await;
+    let (nodes, more) = screen(&cast.rita).await;
+    assert_eq!(more, statements, "much work as little");
+    let direct = ask(&cast.rita, &cast.rita.id, None).await;
+    for (line, of_target) in direct.ok()["attainment"]["lines"]
+        .as_array()
+        .expect("lines")
+        .iter()
+        .zip(nodes[0]["attainment"]["lines"].as_array().expect("lines"))
+    {
+        assert_eq!((&line["actual"], &line["projected"]), (&of_target["actual"], &of_target["projected"]));
+    }
+    assert!(direct.statements <= 6, "{}", direct.statements);
 }

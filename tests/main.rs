@@ -9,6 +9,7 @@ mod attainment;
 mod backtest;
 mod breaking;
 mod calendars;
+mod closing;
 mod contract;
 mod coverage;
 mod crash;

@@ -20,21 +20,21 @@ const FIELDS: &str = "target { id version state level publishedAt lines { metric
     supportPlan { resources { id status latenessDays committedBy { id } } } }";
 
 /// A sales organisation of two floors, and a department.
-struct Sales {
-    t: TestApp,
+pub(crate) struct Sales {
+    pub(crate) t: TestApp,
     /// Leads all of sales.
-    mona: Person,
-    north: String,
+    pub(crate) mona: Person,
+    pub(crate) north: String,
     /// Leads the north.
-    lea: Person,
-    rosa: Person,
-    otto: Person,
+    pub(crate) lea: Person,
+    pub(crate) rosa: Person,
+    pub(crate) otto: Person,
     /// Leads marketing.
-    max: Person,
+    pub(crate) max: Person,
 }
 
 impl Sales {
-    async fn open(t: TestApp) -> Self {
+    pub(crate) async fn open(t: TestApp) -> Self {
         let all = t.team("Sales", None).await;
         let north = t.team("North", Some(&all)).await;
         let marketing = t.team("Marketing", None).await;
@@ -50,7 +50,7 @@ impl Sales {
     }
 
     /// A target for February 2026, which has twenty workdays: nothing is on record, so rates are stated.
-    fn asked(&self, owner: &str, deals: i32, approver: &str) -> Value {
+    pub(crate) fn asked(&self, owner: &str, deals: i32, approver: &str) -> Value {
         json!({
             "ownerId": owner, "period": { "kind": "MONTH", "start": "2026-02-01" }, "goal": { "deals": deals },
             "quality": "0.6", "assumedRates": rates(), "override": because(approver),
@@ -58,20 +58,26 @@ impl Sales {
     }
 
     /// Lets days pass and signs everybody in again.
-    async fn later(&mut self, days: i64) {
+    pub(crate) async fn later(&mut self, days: i64) {
         self.t.later(chrono::Duration::days(days)).await;
         for person in [&mut self.mona, &mut self.lea, &mut self.rosa, &mut self.otto, &mut self.max] {
             person.client = self.t.sign_in(&person.email, PASSWORD).await;
         }
     }
 
-    async fn read(&self, id: &str) -> Value {
+    pub(crate) async fn read(&self, id: &str) -> Value {
         let query = format!("query($id: ID!) {{ node(id: $id) {{ ... on Target {{ {} }} }} }}", fields());
         self.t.admin().gql(&query, json!({ "id": id })).await.ok()["node"].clone()
     }
 
     /// Sends a mutation with the present version of the target; a refusal is told by its first code.
-    async fn act(&self, by: &Client, name: &str, id: &str, mut input: Value) -> Result<Value, String> {
+    pub(crate) async fn act(
+        &self,
+        by: &Client,
+        name: &str,
+        id: &str,
+        mut input: Value,
+    ) -> Result<Value, String> {
         input["id"] = json!(id);
         input["version"] = json!(self.t.version(id).await);
         let outcome = by.mutate(name, input, FIELDS).await;
@@ -82,7 +88,7 @@ impl Sales {
     }
 
     /// Signs what is on the table now.
-    async fn sign(&self, by: &Client, id: &str) -> Result<Value, String> {
+    pub(crate) async fn sign(&self, by: &Client, id: &str) -> Result<Value, String> {
         let hash = self.read(id).await["onTheTable"]["hash"].clone();
         self.act(by, "agreeTarget", id, json!({ "hash": hash })).await
     }

@@ -378,6 +378,34 @@ fn targets() -> Vec<Sample> {
     const FIELDS: &str = "target { id state lines { metric quantity } }";
     vec![
         query("Query.targets", "{ targets { totalCount } }", none),
+        query(
+            "Query.attainment",
+            "query($owner: ID!) { attainment(ownerId: $owner, period: { kind: MONTH, start: \"2026-01-01\" }) { \
+             owner { ... on User { name } } lines { metric actual { number money { amount } } } } }",
+            |w| async { json!({ "owner": w.rep }) }.boxed(),
+        ),
+        query(
+            "Query.attainment (of a team)",
+            "query($owner: ID!) { attainment(ownerId: $owner, period: { kind: MONTH, start: \"2026-01-01\" }) { \
+             owner { ... on Team { name } } lines { metric actual { number money { amount } } } } }",
+            |w| async { json!({ "owner": w.north }) }.boxed(),
+        ),
+        query(
+            "Query.leaderboard",
+            "query($team: ID!) { leaderboard(teamId: $team, metric: DEALS_WON, period: { kind: MONTH, start: \
+             \"2026-01-01\" }) { rank user { name } actual { number } } }",
+            |w| async { json!({ "team": w.north }) }.boxed(),
+        ),
+        subscription(
+            "Subscription.attainmentChanged",
+            "subscription($owner: ID!) { attainmentChanged(ownerId: $owner, period: { kind: MONTH, start: \
+             \"2026-01-01\" }) { owner { ... on User { name } } lines { metric actual { number } } } }",
+            |w| async { json!({ "owner": w.rep }) }.boxed(),
+        ),
+        // Nothing counts there, which those are told who may close.
+        mutation("Mutation.closePeriod", "targets { id }", |_| {
+            async { json!({ "period": { "kind": "MONTH", "start": "2025-01-01" } }) }.boxed()
+        }),
         mutation("Mutation.proposeTarget", FIELDS, |w| w.proposal(&w.rep).boxed()),
         mutation("Mutation.counterTarget", FIELDS, |w| {
             async {

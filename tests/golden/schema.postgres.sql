@@ -33,6 +33,7 @@ TABLE attainment_snapshots
     as_of timestamp with time zone NOT NULL
     position bigint NOT NULL
     lines text COLLATE "C" NOT NULL
+    forecasts text COLLATE "C" NOT NULL DEFAULT '[]'::text
     CONSTRAINT attainment_snapshots_org_id_target_id_fkey FOREIGN KEY (org_id, target_id) REFERENCES targets(org_id, id)
     CONSTRAINT attainment_snapshots_pkey PRIMARY KEY (org_id, target_id)
     CREATE UNIQUE INDEX attainment_snapshots_pkey ON public.attainment_snapshots USING btree (org_id, target_id)
@@ -221,6 +222,7 @@ TABLE deals
     CREATE INDEX deals_opened ON public.deals USING btree (org_id, opened_at, id)
     CREATE INDEX deals_owner ON public.deals USING btree (org_id, owner_id, created_at, id)
     CREATE INDEX deals_owner_cancelled ON public.deals USING btree (org_id, owner_id, cancelled_at)
+    CREATE INDEX deals_owner_opened ON public.deals USING btree (org_id, owner_id, opened_at)
     CREATE INDEX deals_owner_won ON public.deals USING btree (org_id, owner_id, won_at)
     CREATE UNIQUE INDEX deals_pkey ON public.deals USING btree (org_id, id)
     CREATE INDEX deals_product ON public.deals USING btree (org_id, product_id)

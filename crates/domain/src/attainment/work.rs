@@ -89,6 +89,8 @@ pub fn sum(days: &BTreeMap<NaiveDate, Figures>, range: DateRange) -> Result<Figu
 
 #[cfg(test)]
 mod tests {
+    use chrono::Days;
+    use proptest::prelude::*;
     use uuid::Uuid;
 
     use super::*;
@@ -146,5 +148,32 @@ mod tests {
         assert_eq!(workdays.len(), 20);
         // 20 days of the second, 6 of the first, 6 of the third.
         assert_eq!(workdays.iter().map(|(_, weight)| weight).sum::<u64>(), 32);
+    }
+
+    proptest! {
+        /// Whoever moves between two teams, at any moment the teams together have done what the persons have.
+        #[test]
+        fn two_teams_have_done_what_their_people_have(
+            moves in prop::collection::vec(0_u64..28, 4),
+            facts in prop::collection::vec((0_u128..4, 0_u64..28), 0..40),
+            at in 0_u64..28,
+        ) {
+            let day = |number| date("2026-02-01") + Days::new(number);
+            let stays = |in_first: bool| {
+                let stay = |(number, &moved): (usize, &u64)| {
+                    let (valid_from, valid_to) = if in_first { (day(0), Some(day(moved))) } else { (day(moved), None) };
+                    Stay { user_id: user(number as u128), team_id: TeamId::from_uuid(Uuid::nil()), valid_from, valid_to }
+                };
+                Crew::Team(moves.iter().enumerate().map(stay).collect())
+            };
+            let facts: Vec<Fact> = facts.into_iter().map(|(number, on)| won(number, day(on))).collect();
+            let as_of = Timestamp::start_of(day(at), ZONE);
+            let done = |crew: &Crew| {
+                let days = crew.done(facts.iter().copied(), ZONE, as_of).expect("days");
+                sum(&days, february()).expect("a sum").deals
+            };
+            let people: i64 = (0..4).map(|number| done(&Crew::Person(user(number)))).sum();
+            prop_assert_eq!(done(&stays(true)) + done(&stays(false)), people);
+        }
     }
 }
