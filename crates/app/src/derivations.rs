@@ -4,7 +4,6 @@ use std::collections::{BTreeSet, HashMap};
 
 use chrono::{Months, NaiveDate};
 use evenhand_domain::access::Permission;
-use evenhand_domain::calendars::WorkHours;
 use evenhand_domain::derivation::history::{
     DerivationRequest, History, PastPerson, RecordSpan, SEASON_YEARS_MAX, cuts,
 };
@@ -82,7 +81,7 @@ pub(crate) async fn gather_for(
     let people = people_in(&stays);
     let span = reader.unscoped_record_span().await?;
     let history = history(reader, &people, stays, span, (&[day], Some(ask.period.end()))).await?;
-    history.inputs_of_team(&people, &request)
+    history.inputs_of_team((&people, &reader.default_hours().await?), &request)
 }
 
 /// Everybody who is in the team or below it on a day.
@@ -104,11 +103,6 @@ fn each_once(people: impl Iterator<Item = UserId>) -> Vec<UserId> {
 pub(crate) fn day_within(period: Period, today: NaiveDate) -> NaiveDate {
     let last = period.end().pred_opt().unwrap_or(period.start());
     today.clamp(period.start(), last)
-}
-
-/// The hours that people work.
-pub(crate) fn hours(reader: &Reader<'_>) -> WorkHours {
-    WorkHours::standard(reader.grant().zone())
 }
 
 /// What the derivation of each of `requests` rests on, in their order; in as many statements as for one.
