@@ -3,14 +3,23 @@
 use std::process::Stdio;
 
 use chrono::Duration;
+use evenhand_app::Command;
+use evenhand_app::activities::LogActivity;
+use evenhand_domain::access::Permission;
+use evenhand_domain::activities::ActivityKind;
+use evenhand_domain::daily_facts::CLOSE_MARGIN_SECONDS;
+use evenhand_domain::error::Result;
+use evenhand_domain::time::Timestamp;
+use evenhand_persistence::Tx;
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 use crate::activities::log;
 use crate::customers::{Cast, change, collect};
 use crate::deals::{eur, open};
 use crate::support::client::Answer;
 use crate::support::program::evenhand;
-use crate::support::{Client, Person, TestApp, both};
+use crate::support::{Backend, Client, Person, TestApp, both, run};
 
 both!(
     work_is_counted_for_who_did_it_on_its_local_day,
@@ -22,6 +31,12 @@ both!(
     many_days_cost_as_many_statements_as_one,
     implausible_work_is_flagged_and_counted_all_the_same,
 );
+
+#[test]
+fn an_entry_that_is_under_way_while_its_day_is_closed_is_late() {
+    // SQLite has one writer: there the close waits for the entry.
+    run(Backend::Postgres, an_entry_under_way_is_late);
+}
 
 const FIGURES: &str =
     "leads qualified calls connectedCalls talkSeconds prospects deals revenue { amount currency }";
@@ -67,9 +82,9 @@ async fn call(by: &Client, at: &str, seconds: u32) {
     .await;
 }
 
-/// Lets a little time pass, and closes days.
+/// Lets a little time pass, so that all entries are in time, and closes days.
 async fn close(t: &TestApp, by: &Client, through: &str) -> String {
-    t.clock.advance(Duration::seconds(10));
+    t.clock.advance(Duration::seconds(CLOSE_MARGIN_SECONDS));
     let closed = by.mutate("closeDays", json!({ "through": through }), "closedThrough").await;
     t.clock.advance(Duration::seconds(10));
     closed.ok()["closedThrough"].as_str().expect("a date").to_owned()
@@ -234,6 +249,59 @@ async fn what_was_frozen_is_checked(t: TestApp) {
         sql.run(repair).await;
     }
     assert!(verify(&t).0);
+}
+
+/// An entry that is written, and committed only when the test lets it go on.
+struct UnderWay {
+    entry: LogActivity,
+    written: Notify,
+    go_on: Notify,
+}
+
+impl Command for UnderWay {
+    const PERMISSION: Permission = LogActivity::PERMISSION;
+    type Output = ();
+
+    async fn run(&self, tx: &mut Tx) -> Result<()> {
+        self.entry.run(tx).await?;
+        self.written.notify_one();
+        self.go_on.notified().await;
+        Ok(())
+    }
+}
+
+async fn an_entry_under_way_is_late(t: TestApp) {
+    let cast = Cast::new(&t).await;
+    call(&cast.rita, "2026-01-14T09:00:00Z", 30).await;
+    t.clock.advance(Duration::seconds(CLOSE_MARGIN_SECONDS));
+    let entry = LogActivity {
+        kind: ActivityKind::Call,
+        customer_id: None,
+        deal_id: None,
+        user_id: None,
+        started_at: Some(Timestamp::parse("2026-01-14T10:00:00Z").expect("an instant")),
+        seconds: Some(7),
+        connected: Some(true),
+        outcome: None,
+        note: Some("n".into()),
+    };
+    let under_way = UnderWay { entry, written: Notify::new(), go_on: Notify::new() };
+    let token = cast.rita.access_token.as_deref().expect("signed in");
+    let rita = t.app.authenticate(token).await.expect("an actor");
+    let closing = async {
+        under_way.written.notified().await;
+        let closed = cast.fin.mutate("closeDays", json!({ "through": "2026-01-14" }), "closedThrough").await;
+        under_way.go_on.notify_one();
+        closed.ok();
+    };
+    let (entered, ()) = tokio::join!(t.app.execute(&rita, "test", &under_way), closing);
+    entered.expect("entered");
+    let of_one = |seconds: u32| json!({ "calls": 1, "connectedCalls": 1, "talkSeconds": seconds });
+    let mut day = of_one(30);
+    (day["closed"], day["late"]) = (json!(true), of_one(7));
+    assert_eq!(days(&cast.rita, &cast.rita.id, 14, 14).await, [day]);
+    let (content, line) = verify(&t);
+    assert!(content, "{line}");
 }
 
 async fn days_are_closed_in_order_and_in_bounded_steps(t: TestApp) {

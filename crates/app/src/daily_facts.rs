@@ -74,7 +74,7 @@ impl Command for CloseDays {
         let (change, range) =
             DayClose::close(organization, (last.as_ref(), first_work), self.through, (today, tx.now()))?;
         let facts = reader.unscoped_facts(None, range).await?;
-        let closes = Closes::new([(change.state().through, tx.now())]);
+        let closes = Closes::new([(change.state().through, change.state().closed_at)]);
         let frozen = closes.in_time(facts, zone)?;
         Ok(tx.save_close(change, &frozen).await?.through)
     }

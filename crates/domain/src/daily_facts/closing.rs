@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{Days, NaiveDate};
+use chrono::{Days, Duration, NaiveDate};
 use chrono_tz::Tz;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -15,6 +15,9 @@ use crate::time::{DateRange, Timestamp};
 
 /// Most days that one close freezes; a longer stretch takes several.
 pub const CLOSE_DAYS_MAX: u64 = 31;
+/// What was recorded less than this before a close counts as late: its write may not have been committed when the
+/// close looked. So no write lasts that long.
+pub const CLOSE_MARGIN_SECONDS: i64 = 60;
 /// Most days that are asked for at once.
 pub const FACT_DAYS_MAX: i64 = 400;
 
@@ -28,7 +31,7 @@ pub struct DayClose {
     pub version: Version,
     /// The last closed day; all days before it are closed, too.
     pub through: NaiveDate,
-    /// When it was closed.
+    /// What was recorded later is late: [`CLOSE_MARGIN_SECONDS`] before the close itself.
     pub closed_at: Timestamp,
 }
 
@@ -55,7 +58,8 @@ impl DayClose {
         let from = closed.map(|day| day + Days::new(1)).or(first_work).unwrap_or(wanted).min(wanted);
         let through = wanted.min(from + Days::new(CLOSE_DAYS_MAX - 1));
         let version = last.map_or(0, |close| close.version);
-        let after = Self { organization, version, through, closed_at: now };
+        let closed_at = now.plus(-Duration::seconds(CLOSE_MARGIN_SECONDS));
+        let after = Self { organization, version, through, closed_at };
         let change = match last {
             Some(last) => Change::updated(EventKind::DayClosed, last, after),
             None => Change::created(EventKind::DayClosed, after),
@@ -181,6 +185,7 @@ mod tests {
             assert_eq!(found, expected.map_err(Some), "{wanted}");
             if let Ok((change, days)) = close {
                 assert_eq!(days.to, change.state().through + Days::new(1));
+                assert_eq!(change.state().closed_at, at("2026-03-01T08:59:00Z"));
             }
         }
     }
