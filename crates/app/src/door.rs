@@ -63,6 +63,8 @@ pub struct Services {
     pub mailer: Option<Mailer>,
     /// Lifetimes, issuer and links.
     pub access: AccessSettings,
+    /// A day is closed so many days after it ended, without being asked; 0 never.
+    pub close_days_after: u32,
 }
 
 /// The application. Cheap to clone.

@@ -36,6 +36,13 @@ pub struct DayClose {
 }
 
 impl DayClose {
+    /// The last day that is to be closed without being asked: `after` days have passed since it ended. None where
+    /// `after` is 0, and until an organisation's own first day is that old: by then its history is imported.
+    pub fn due(created_on: NaiveDate, today: NaiveDate, after: u32) -> Option<NaiveDate> {
+        let due = today.checked_sub_days(Days::new(u64::from(after) + 1))?;
+        (after > 0 && created_on <= due).then_some(due)
+    }
+
     /// Closes days up to `wanted`, or fewer when these are too many for one close; answers with the days that are
     /// to be frozen. `last` is the close before, `first_work` the first day on which anything happened.
     ///
@@ -187,6 +194,21 @@ mod tests {
                 assert_eq!(days.to, change.state().through + Days::new(1));
                 assert_eq!(change.state().closed_at, at("2026-03-01T08:59:00Z"));
             }
+        }
+    }
+
+    #[test]
+    fn a_day_is_due_when_it_ended_so_many_days_ago() {
+        for (today, after, expected) in [
+            ("2026-02-12", 2, None),
+            ("2026-02-13", 2, Some("2026-02-10")),
+            ("2026-02-12", 1, Some("2026-02-10")),
+            ("2026-03-01", 2, Some("2026-02-26")),
+            ("2026-03-01", 0, None),
+            ("2026-03-01", u32::MAX, None),
+        ] {
+            let due = DayClose::due(date("2026-02-10"), date(today), after);
+            assert_eq!(due, expected.map(date), "{today}, {after}");
         }
     }
 
