@@ -8,6 +8,7 @@ both!(
     a_target_is_agreed_by_both_sides_supported_and_activated,
     unusual_and_incomplete_targets_are_refused_with_the_part_that_is_missing,
     the_target_of_a_team_is_split_to_the_unit_and_goes_on_adding_up,
+    each_part_follows_the_calendar_and_the_leave_of_its_owner,
     targets_are_seen_by_those_who_take_part,
     an_amendment_leaves_the_days_that_have_passed,
     a_target_rests_on_the_work_on_record,
@@ -298,6 +299,52 @@ async fn the_target_of_a_team_is_split_to_the_unit_and_goes_on_adding_up(t: Test
             s.sign(signer, part).await.expect("signed");
         }
         assert_eq!(s.read(part).await["state"], "COMMITTED");
+    }
+}
+
+/// A calendar of days from nine to five; answers its opaque id.
+async fn calendar(s: &Sales, name: &str, days: &[&str], closed: &[&str], is_default: bool) -> String {
+    let weekly = days.iter().map(|day| json!({ "weekday": day, "fromMinute": 540, "toMinute": 1020 }));
+    let exceptions = closed.iter().map(|date| json!({ "date": date, "open": [] }));
+    let input = json!({ "name": name, "timeZone": "Europe/Berlin", "isDefault": is_default,
+        "weekly": weekly.collect::<Vec<_>>(), "exceptions": exceptions.collect::<Vec<_>>() });
+    let created = s.t.admin().mutate("createWorkCalendar", input, "workCalendar { id }").await;
+    id(&created.ok()["workCalendar"])
+}
+
+async fn each_part_follows_the_calendar_and_the_leave_of_its_owner(t: TestApp) {
+    let s = Sales::open(t).await;
+    let nina = s.t.user_in("REP", "Nina", &s.north, "MEMBER").await;
+    // Nineteen workdays of February for everybody but those who work four days a week.
+    let days = ["MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY"];
+    calendar(&s, "Office", &days, &["2026-02-16"], true).await;
+    let four_days = calendar(&s, "Four days", &days[..4], &[], false).await;
+    for person in [&s.lea, &s.rosa] {
+        let own =
+            json!({ "id": person.id, "version": s.t.version(&person.id).await, "calendarId": four_days });
+        s.t.admin().mutate("updateUser", own, "user { id }").await.ok();
+    }
+    let leave = json!({ "userId": s.otto.id, "version": s.t.version(&s.otto.id).await,
+        "from": "2026-02-02", "to": "2026-02-13" });
+    s.t.admin().mutate("recordLeave", leave, "user { id }").await.ok();
+
+    let admin = s.t.user("ADMIN", "Ann").await;
+    let proposed = s.mona.mutate("proposeTarget", s.asked(&s.north, 44, &admin.id), FIELDS).await;
+    let team = proposed.ok()["target"].clone();
+    let asked = |target: &Value| {
+        let calls = target["lines"].as_array().expect("lines").iter().find(|line| line["metric"] == "CALLS");
+        let per_workday = calls.expect("calls")["perWorkday"].as_str().expect("a number").to_owned();
+        (of(&target["lines"], "DEALS_WON"), of(&target["lines"], "CALLS"), per_workday)
+    };
+    assert_eq!(asked(&team), (44, 2_200, "116".into()), "the 19 days of the organisation");
+
+    let split = json!({ "id": id(&team), "version": 1, "buffer": [], "override": because(&s.mona.id) });
+    let fields = format!("children {{ {} owner {{ ... on User {{ id }} }} }}", fields());
+    let outcome = s.lea.mutate("cascadeTarget", split, &fields).await;
+    let children = outcome.ok()["children"].as_array().expect("children");
+    for (person, workdays) in [(&s.rosa, 16), (&s.otto, 9), (&nina, 19)] {
+        let child = children.iter().find(|child| child["owner"]["id"] == json!(person.id)).expect("a part");
+        assert_eq!(asked(child), (workdays, 50 * workdays, "50".into()), "{}", person.email);
     }
 }
 

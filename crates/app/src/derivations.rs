@@ -4,7 +4,6 @@ use std::collections::{BTreeSet, HashMap};
 
 use chrono::{Months, NaiveDate};
 use evenhand_domain::access::Permission;
-use evenhand_domain::calendars::WorkHours;
 use evenhand_domain::derivation::history::{
     DerivationRequest, History, PastPerson, RecordSpan, SEASON_YEARS_MAX, cuts,
 };
@@ -85,7 +84,8 @@ pub(crate) async fn gather_for(
     let people = people_in(&stays);
     let span = reader.unscoped_record_span().await?;
     let history = history(reader, &people, stays, span, (&[day], Some(ask.period.end()))).await?;
-    Ok(Inputs { cites, ..history.inputs_of_team(&people, &request)? })
+    let hours = reader.default_hours().await?;
+    Ok(Inputs { cites, ..history.inputs_of_team((&people, &hours), &request)? })
 }
 
 /// The newest frozen results of targets like the one that is asked for, of each of `owners` who has any; in one
@@ -124,11 +124,6 @@ pub(crate) fn day_within(period: Period, today: NaiveDate) -> NaiveDate {
     today.clamp(period.start(), last)
 }
 
-/// The hours that people work.
-pub(crate) fn hours(reader: &Reader<'_>) -> WorkHours {
-    WorkHours::standard(reader.grant().zone())
-}
-
 /// What the derivation of each of `requests` rests on, in their order; in as many statements as for one.
 ///
 /// # Errors
@@ -158,7 +153,7 @@ fn bounds(instants: &[Timestamp]) -> Option<(Timestamp, Timestamp)> {
     Some((*instants.iter().min()?, *instants.iter().max()?))
 }
 
-/// What is on record of `people` before the last of the days `ends`, in eight statements; their working time
+/// What is on record of `people` before the last of the days `ends`, in six statements; their working time
 /// also up to `latest`.
 pub(crate) async fn history(
     reader: &Reader<'_>,

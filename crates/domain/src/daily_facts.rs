@@ -17,7 +17,7 @@ use crate::money::{Currency, Money};
 use crate::time::Timestamp;
 
 mod closing;
-pub use closing::{CLOSE_DAYS_MAX, Closes, DayClose, FACT_DAYS_MAX};
+pub use closing::{CLOSE_DAYS_MAX, CLOSE_MARGIN_SECONDS, Closes, DayClose, FACT_DAYS_MAX};
 mod plausibility;
 pub use plausibility::{
     ENTRY_DELAY_DAYS_MAX, Flag, Implausibility, SHORT_CALL_SECONDS_MAX, SHORT_CALLS_MIN,

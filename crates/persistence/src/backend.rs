@@ -27,6 +27,9 @@ const SQLITE_WRITER_CACHE: &str = "-16000";
 const SQLITE_CHECKPOINT_PAGES: &str = "4000";
 /// Longest wait of a statement for a lock on PostgreSQL.
 const POSTGRES_LOCK_TIMEOUT_MS: u32 = 2_000;
+/// Longest time that PostgreSQL waits within a transaction for the next statement; then it ends the session. With the
+/// door's own limit it bounds how long a write lasts, even where the process of its client was stopped.
+const POSTGRES_IDLE_IN_TRANSACTION_MS: u32 = 15_000;
 /// After so many instructions a statement of SQLite looks whether somebody still waits for it.
 const SQLITE_STEPS: i32 = 10_000;
 /// How often PostgreSQL looks, while a statement runs, whether its client is still there.
@@ -141,9 +144,13 @@ impl Backend {
             // The write lock of this transaction is the migration lock, so the migrations run inside it.
             Migrator::up(&lock, None).await.map_err(database_error)?;
         } else {
-            lock.execute_raw(postgres_statement(format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")))
-                .await
-                .map_err(database_error)?;
+            // The lock is held, without a statement, for as long as the migrations take.
+            lock.execute_raw(postgres_statement(format!(
+                "SELECT set_config('idle_in_transaction_session_timeout', '0', true), \
+                 pg_advisory_xact_lock({MIGRATION_LOCK})"
+            )))
+            .await
+            .map_err(database_error)?;
             Migrator::up(&self.write, None).await.map_err(database_error)?;
         }
         lock.commit().await.map_err(database_error)
@@ -331,6 +338,7 @@ fn postgres_options(options: &StoreOptions) -> Result<PgConnectOptions> {
         .options([
             ("statement_timeout", options.statement_timeout.as_millis().to_string()),
             ("lock_timeout", POSTGRES_LOCK_TIMEOUT_MS.to_string()),
+            ("idle_in_transaction_session_timeout", POSTGRES_IDLE_IN_TRANSACTION_MS.to_string()),
             ("client_connection_check_interval", POSTGRES_CLIENT_CHECK_MS.to_string()),
         ])
         .statement_cache_capacity(STATEMENTS_KEPT)

@@ -201,6 +201,15 @@ impl Reader<'_> {
         Ok(by_user(&rows))
     }
 
+    /// The hours of the organisation: those of its default calendar, else [`WorkHours::standard`].
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn default_hours(&self) -> Result<WorkHours> {
+        let default = self.work_calendars_or_default(&[]).await?.pop();
+        Ok(default.map_or_else(|| WorkHours::standard(self.grant().zone()), |calendar| calendar.hours))
+    }
+
     /// What decides on which days within `range` each of `users` works, in one statement: the hours of their calendar,
     /// else of the organisation's default, else [`WorkHours::standard`]; and their leave.
     ///

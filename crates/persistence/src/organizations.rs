@@ -107,7 +107,7 @@ impl Store {
         row.map_or(Err(Error::NotFound), restore)
     }
 
-    /// All organisations. Unscoped: for the command line.
+    /// All organisations. Unscoped: for the command line and the background worker.
     ///
     /// # Errors
     /// When the database cannot be read.

@@ -99,6 +99,7 @@ pub fn assemble(settings: &Settings, store: Store, clock: Arc<dyn Clock>) -> Res
             invitation_lifetime: days(auth.invitation_days),
             public_url: settings.http.public_url.clone(),
         },
+        close_days_after: settings.days.close_after,
     }))
 }
 
