@@ -13,11 +13,12 @@ use evenhand_domain::attainment::{
 };
 use evenhand_domain::calendars::WorkTime;
 use evenhand_domain::daily_facts::{Fact, Figures};
+use evenhand_domain::derivation::Season;
 use evenhand_domain::error::{Code, Error, Problem, Result};
-use evenhand_domain::id::{TargetId, TeamId, UserId};
+use evenhand_domain::id::{DerivationId, TargetId, TeamId, UserId};
 use evenhand_domain::money::Money;
 use evenhand_domain::targets::{Metric, Quantity, Target, TargetLevel, TargetLine, TargetOwner};
-use evenhand_domain::time::{DateRange, Period, Timestamp};
+use evenhand_domain::time::{DateRange, Period, PeriodKind, Timestamp};
 use evenhand_persistence::Reader;
 
 use crate::door::Query;
@@ -164,6 +165,7 @@ struct Work {
     facts: HashMap<UserId, Vec<Fact>>,
     times: HashMap<UserId, WorkTime>,
     courses: Vec<DealCourse>,
+    seasons: HashMap<DerivationId, Season>,
 }
 
 impl Work {
@@ -186,7 +188,7 @@ impl Work {
         let times = reader.work_times(&people, whole).await?;
         let opened = DateRange { from: from - Days::new(PIPELINE_DAYS - HISTORY_DAYS), to };
         let courses = reader.unscoped_deal_courses(&people, opened).await?;
-        Ok(Self { crews, position, facts, times, courses })
+        Ok(Self { crews, position, facts, times, courses, seasons: seasons(reader, looks).await? })
     }
 
     fn attained(&self, reader: &Reader<'_>, look: &Look<'_>) -> Result<Attained> {
@@ -205,7 +207,8 @@ impl Work {
             Some(target) => target.lines_over(&workdays),
             None => nothing_asked(&figures, period),
         };
-        let progress = progress(&workdays, today);
+        let season = look.target.and_then(|target| self.seasons.get(&target.terms.derivation_id));
+        let progress = progress(&workdays, season, today);
         let history = look.history(today);
         let past = Past {
             history,
@@ -291,8 +294,22 @@ pub(crate) async fn attain_all(reader: &Reader<'_>, looks: &[Look<'_>]) -> Resul
     looks.iter().map(attained).collect()
 }
 
-fn progress(workdays: &[(NaiveDate, u64)], today: NaiveDate) -> Progress {
-    let weights: Vec<u64> = workdays.iter().map(|&(_, weight)| weight).collect();
+/// The seasons on which targets of several months rest; within a month all days weigh the same.
+async fn seasons(reader: &Reader<'_>, looks: &[Look<'_>]) -> Result<HashMap<DerivationId, Season>> {
+    let long = |look: &&Look<'_>| matches!(look.period.kind(), PeriodKind::Quarter | PeriodKind::Year);
+    let targets = looks.iter().filter(long).filter_map(|look| look.target);
+    let ids: Vec<DerivationId> = targets.map(|target| target.terms.derivation_id).collect();
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let found = reader.derivations_by_ids(&ids).await?;
+    Ok(found.into_iter().filter_map(|(id, derivation)| Some((id, derivation.inputs.season?))).collect())
+}
+
+/// How far the period is after the work of `today`: each workday weighs by the people at work and by the season.
+fn progress(workdays: &[(NaiveDate, u64)], season: Option<&Season>, today: NaiveDate) -> Progress {
+    let index = |day| season.map_or(1, |season| u64::from(season.index_on(day)));
+    let weights: Vec<u64> = workdays.iter().map(|&(day, weight)| weight * index(day)).collect();
     Progress::of(&weights, workdays.partition_point(|&(day, _)| day <= today))
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chrono::Days;
 use evenhand_domain::access::Permission;
-use evenhand_domain::attainment::{Crew, actual, attain, sum};
+use evenhand_domain::attainment::{Crew, Progress, actual, attain, sum};
 use evenhand_domain::daily_facts::{Fact, Figures};
 use evenhand_domain::error::{Error, Result};
 use evenhand_domain::id::{TeamId, UserId};
@@ -12,7 +12,7 @@ use evenhand_domain::targets::{Metric, Quantity, TargetLevel, TargetLine, Target
 use evenhand_domain::time::{DateRange, Period};
 use evenhand_persistence::Reader;
 
-use super::{check_visible, no_line, progress};
+use super::{check_visible, no_line};
 use crate::derivations::{day_within, people_of};
 use crate::door::Query;
 
@@ -97,7 +97,7 @@ fn standing(
     (metric, like, period): (Metric, Quantity, DateRange),
 ) -> Result<Standing> {
     let line = asked.unwrap_or_else(|| no_line(metric, like, period));
-    let found = attain(&[line], figures, &progress(&[], period.from), &[])?.pop();
+    let found = attain(&[line], figures, &Progress::of(&[], 0), &[])?.pop();
     Ok(Standing {
         rank: 0,
         user,

@@ -301,3 +301,36 @@ proptest! {
         prop_assert_eq!(found.required.is_none(), elapsed == days);
     }
 }
+
+#[test]
+fn forecasts_are_held_against_what_came() {
+    let projected = |p10, p50, p90, basis| {
+        let end = Quantity::Count;
+        Some(Projection { p10: end(p10), p25: end(p10), p50: end(p50), p75: end(p90), p90: end(p90), basis })
+    };
+    let of = |metric, done, projected| AttainmentLine {
+        projected,
+        ..attain_line(
+            &line(metric, Quantity::Count(10)),
+            &Figures { deals: done, calls: done, ..Figures::default() },
+            &Progress::of(&[1; 4], 4),
+            None,
+        )
+        .expect("a line")
+    };
+    let deals = |projected| vec![of(Metric::DealsWon, 0, projected)];
+    let weeks = [
+        deals(projected(4, 6, 8, ProjectionBasis::RunRate)),
+        deals(projected(9, 10, 12, ProjectionBasis::NewBusinessAndPipeline)),
+        // A projection without a spread promises nothing, and what is not measured at the end is not scored.
+        deals(projected(7, 7, 7, ProjectionBasis::Flat)),
+        vec![of(Metric::Calls, 0, projected(1, 2, 3, ProjectionBasis::RunRate))],
+    ];
+    let scores = ForecastScore::of(&weeks, &[of(Metric::DealsWon, 8, None)]);
+    let [ForecastScore { metric: Metric::DealsWon, score }] = scores[..] else { panic!("{scores:?}") };
+    // 6 and 10 were expected where 8 came: no bias, an error of a quarter, and one of two ranges held it.
+    assert_eq!(
+        (score.forecasts, score.bias, score.wape_ppm, score.coverage_ppm),
+        (2, 0, Some(250_000), 500_000)
+    );
+}
