@@ -4,6 +4,7 @@
 
 mod access;
 mod activities;
+mod agreed_targets;
 mod architecture;
 mod backtest;
 mod breaking;

@@ -14,27 +14,27 @@ both!(
 );
 
 /// What is read back of a target.
-const FIELDS: &str = "target { id version state level publishedAt lines { metric quantity perWorkday money { amount } dueBy } \
+pub(crate) const FIELDS: &str = "target { id version state level publishedAt lines { metric quantity perWorkday money { amount } dueBy } \
     onTheTable { number hash authorSide signatures { side user { id } } } terms { number hash } earlierTerms { number } \
     amendment { number effectiveFrom } buffer { metric quantity } \
     supportPlan { resources { id status latenessDays committedBy { id } } } }";
 
 /// A sales organisation of two floors, and a department.
-struct Sales {
-    t: TestApp,
+pub(crate) struct Sales {
+    pub(crate) t: TestApp,
     /// Leads all of sales.
-    mona: Person,
-    north: String,
+    pub(crate) mona: Person,
+    pub(crate) north: String,
     /// Leads the north.
-    lea: Person,
-    rosa: Person,
-    otto: Person,
+    pub(crate) lea: Person,
+    pub(crate) rosa: Person,
+    pub(crate) otto: Person,
     /// Leads marketing.
-    max: Person,
+    pub(crate) max: Person,
 }
 
 impl Sales {
-    async fn open(t: TestApp) -> Self {
+    pub(crate) async fn open(t: TestApp) -> Self {
         let all = t.team("Sales", None).await;
         let north = t.team("North", Some(&all)).await;
         let marketing = t.team("Marketing", None).await;
@@ -50,7 +50,7 @@ impl Sales {
     }
 
     /// A target for February 2026, which has twenty workdays: nothing is on record, so rates are stated.
-    fn asked(&self, owner: &str, deals: i32, approver: &str) -> Value {
+    pub(crate) fn asked(&self, owner: &str, deals: i32, approver: &str) -> Value {
         json!({
             "ownerId": owner, "period": { "kind": "MONTH", "start": "2026-02-01" }, "goal": { "deals": deals },
             "quality": "0.6", "assumedRates": rates(), "override": because(approver),
@@ -58,20 +58,26 @@ impl Sales {
     }
 
     /// Lets days pass and signs everybody in again.
-    async fn later(&mut self, days: i64) {
+    pub(crate) async fn later(&mut self, days: i64) {
         self.t.later(chrono::Duration::days(days)).await;
         for person in [&mut self.mona, &mut self.lea, &mut self.rosa, &mut self.otto, &mut self.max] {
             person.client = self.t.sign_in(&person.email, PASSWORD).await;
         }
     }
 
-    async fn read(&self, id: &str) -> Value {
+    pub(crate) async fn read(&self, id: &str) -> Value {
         let query = format!("query($id: ID!) {{ node(id: $id) {{ ... on Target {{ {} }} }} }}", fields());
         self.t.admin().gql(&query, json!({ "id": id })).await.ok()["node"].clone()
     }
 
     /// Sends a mutation with the present version of the target; a refusal is told by its first code.
-    async fn act(&self, by: &Client, name: &str, id: &str, mut input: Value) -> Result<Value, String> {
+    pub(crate) async fn act(
+        &self,
+        by: &Client,
+        name: &str,
+        id: &str,
+        mut input: Value,
+    ) -> Result<Value, String> {
         input["id"] = json!(id);
         input["version"] = json!(self.t.version(id).await);
         let outcome = by.mutate(name, input, FIELDS).await;
@@ -82,7 +88,7 @@ impl Sales {
     }
 
     /// Signs what is on the table now.
-    async fn sign(&self, by: &Client, id: &str) -> Result<Value, String> {
+    pub(crate) async fn sign(&self, by: &Client, id: &str) -> Result<Value, String> {
         let hash = self.read(id).await["onTheTable"]["hash"].clone();
         self.act(by, "agreeTarget", id, json!({ "hash": hash })).await
     }
@@ -92,11 +98,11 @@ fn fields() -> &'static str {
     FIELDS.strip_prefix("target {").and_then(|rest| rest.strip_suffix('}')).expect("fields")
 }
 
-fn rates() -> Value {
+pub(crate) fn rates() -> Value {
     json!({ "dealsPerProspect": "0.2", "prospectsPerCall": "0.1", "callsPerUsableLead": "3" })
 }
 
-fn because(approver: &str) -> Value {
+pub(crate) fn because(approver: &str) -> Value {
     json!({ "reason": "The first month of a new region.", "approverId": approver })
 }
 
@@ -112,7 +118,7 @@ fn of(lines: &Value, metric: &str) -> i64 {
     found.map_or(0, |(_, quantity)| quantity.parse().expect("a whole number"))
 }
 
-fn id(target: &Value) -> String {
+pub(crate) fn id(target: &Value) -> String {
     target["id"].as_str().expect("an id").to_owned()
 }
 

@@ -2,6 +2,7 @@
 
 use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, ValidationMode};
 use evenhand_app::reconciliation::Facts;
+use evenhand_domain::error::Problem;
 use evenhand_domain::id::{
     ActivityId, CustomerId, DealId, DerivationId, ProductId, TargetId, TeamId, UserId, WorkCalendarId,
 };
@@ -107,6 +108,7 @@ pub(crate) struct Loaders {
     pub(crate) deal_counts: Loader<CustomerId, i64>,
     pub(crate) targets: Loader<TargetId, targets::Target>,
     pub(crate) targets_below: Loader<TargetId, Vec<targets::Target>>,
+    pub(crate) missing_of_targets: Loader<TargetId, Vec<Problem>>,
     pub(crate) derivations: Loader<DerivationId, derivation::Derivation>,
     pub(crate) user_revenue: Loader<(UserId, Facts), Vec<Money>>,
     pub(crate) team_revenue: Loader<(TeamId, Facts), Vec<Money>>,
@@ -135,6 +137,7 @@ impl Loaders {
         self.deal_counts.clear();
         self.targets.clear();
         self.targets_below.clear();
+        self.missing_of_targets.clear();
         self.derivations.clear();
         self.user_revenue.clear();
         self.team_revenue.clear();

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use async_graphql::{Context, ID, Object, Result, SimpleObject, Union};
-use evenhand_app::targets::{DerivationsByIds, TargetsBelow, TargetsByIds};
+use evenhand_app::targets::{DerivationsByIds, MissingOfTargets, TargetsBelow, TargetsByIds};
 use evenhand_domain::derivation as derived;
-use evenhand_domain::error::Error;
+use evenhand_domain::error::{Code, Error, Problem};
 use evenhand_domain::fraction::Fraction;
 use evenhand_domain::id::{DerivationId, TargetId, UserId};
 use evenhand_domain::targets::{
@@ -234,6 +234,21 @@ impl TargetTerms {
     }
 }
 
+/// Something that an agreed target or amendment still needs before it is committed.
+#[derive(Clone, SimpleObject)]
+pub(crate) struct TargetGap {
+    /// Stable code to act on.
+    code: Wire<Code>,
+    /// What is missing, for a person.
+    message: String,
+}
+
+impl From<Problem> for TargetGap {
+    fn from(problem: Problem) -> Self {
+        Self { code: Wire(problem.code), message: problem.message }
+    }
+}
+
 /// What a person or a team is to reach in a period.
 #[derive(Clone)]
 pub(crate) struct Target(Box<domain::Target>);
@@ -283,6 +298,20 @@ impl Target {
     /// How far it is.
     async fn state(&self) -> Wire<TargetState> {
         Wire(self.0.state)
+    }
+
+    /// What agreed terms, first ones or an amendment, still need before they are committed by themselves: signatures
+    /// of departments, and a team whose members' targets add up. Empty where nothing waits.
+    async fn missing(&self, ctx: &Context<'_>) -> Result<Vec<TargetGap>> {
+        if !self.0.awaits_commit() {
+            return Ok(Vec::new());
+        }
+        let request = Request::of(ctx).asker();
+        let missing = Request::of(ctx)
+            .loaders()
+            .missing_of_targets
+            .load(self.0.id, |ids| async move { request.query(&MissingOfTargets(ids)).await });
+        Ok(missing.await?.unwrap_or_default().into_iter().map(TargetGap::from).collect())
     }
 
     /// What is asked for the whole period by the terms that stand.

@@ -23,6 +23,7 @@ pub use agreement::{AgreeTarget, AmendTarget, CounterTarget, ProposeTarget, With
 pub use cascade::{CascadeTarget, Cascaded};
 pub use lifecycle::{ActivateTarget, CommitSupport, DeliverSupport};
 pub use numbers::{GivenLine, Wish};
+pub use unit::MissingOfTargets;
 
 /// Loads the target that a command is about, as the client saw it.
 async fn load(tx: &Tx, id: TargetId, version: Version) -> Result<Target> {

@@ -294,11 +294,15 @@ impl Target {
         self.support().flat_map(|plan| &plan.resources).find(|resource| resource.id == id)
     }
 
+    /// True while agreed terms, first ones or an amendment, wait to be committed.
+    pub fn awaits_commit(&self) -> bool {
+        self.check_step(Step::Commit).is_ok()
+    }
+
     /// True when nothing but the caller's [`Target::commit`] is missing: agreed, and every required resource is
     /// signed. For a first agreement and for an amendment alike.
     pub fn is_ready_to_commit(&self) -> bool {
-        self.check_step(Step::Commit).is_ok()
-            && !self.support().flat_map(|plan| &plan.resources).any(SupportResource::blocks)
+        self.awaits_commit() && !self.support().flat_map(|plan| &plan.resources).any(SupportResource::blocks)
     }
 
     fn standing_terms(&self) -> impl Iterator<Item = &Terms> {

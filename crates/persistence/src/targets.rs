@@ -250,9 +250,18 @@ impl Reader<'_> {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn unscoped_target(&self, id: TargetId) -> Result<Target> {
-        let row = Entity::find().filter(Column::OrgId.eq(self.org()?)).filter(Column::Id.eq(id.uuid()));
-        let row = row.one(&self.db).await.map_err(database_error)?.ok_or(Error::NotFound)?;
-        with_terms(self, vec![row]).await?.pop().ok_or(Error::NotFound)
+        self.unscoped_targets_by_ids(&[id]).await?.pop().ok_or(Error::NotFound)
+    }
+
+    /// Those of `ids` that exist, in no particular order. Unscoped, as [`Reader::unscoped_target`].
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn unscoped_targets_by_ids(&self, ids: &[TargetId]) -> Result<Vec<Target>> {
+        let rows = Entity::find()
+            .filter(Column::OrgId.eq(self.org()?))
+            .filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())));
+        with_terms(self, rows.all(&self.db).await.map_err(database_error)?).await
     }
 
     /// All targets of which this one is made and which are not withdrawn. Unscoped, as
@@ -261,7 +270,15 @@ impl Reader<'_> {
     /// # Errors
     /// When the database cannot be read.
     pub async fn unscoped_targets_below(&self, parent: TargetId) -> Result<Vec<Target>> {
-        below(self, Entity::find().filter(Column::OrgId.eq(self.org()?)), &[parent]).await
+        self.unscoped_parts(&[parent]).await
+    }
+
+    /// All targets of which these are made and which are not withdrawn. Unscoped, as [`Reader::unscoped_target`].
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn unscoped_parts(&self, parents: &[TargetId]) -> Result<Vec<Target>> {
+        below(self, Entity::find().filter(Column::OrgId.eq(self.org()?)), parents).await
     }
 
     /// The owner's target for a period and level that is not withdrawn. Unscoped: there is one, whoever sees it.

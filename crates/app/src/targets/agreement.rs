@@ -100,7 +100,7 @@ impl Command for ProposeTarget {
         let change = Target::propose(&input, tx.new_id(), || tx.new_id(), &acting)?;
         let target = tx.save(change).await?;
         keep_law(tx, &target, Some(&target.terms.lines), true).await?;
-        Ok(target)
+        settle(tx, target).await
     }
 }
 
@@ -135,7 +135,8 @@ impl Command for CounterTarget {
         let open = after.on_the_table().unwrap_or(&after.terms).lines.clone();
         let stands = after.amendment.is_none();
         keep_law(tx, &target, Some(&open), stands).await?;
-        tx.save(change).await
+        let countered = tx.save(change).await?;
+        settle(tx, countered).await
     }
 }
 
@@ -234,6 +235,7 @@ impl Command for WithdrawTarget {
         if change.state().state == TargetState::Withdrawn {
             keep_law(tx, &target, None, true).await?;
         }
-        tx.save(change).await
+        let withdrawn = tx.save(change).await?;
+        settle(tx, withdrawn).await
     }
 }
