@@ -18,6 +18,7 @@ mod m20261101_000008_documents;
 mod m20261101_000009_calendars;
 mod m20261101_000010_daily_facts;
 mod m20261101_000011_targets;
+mod m20261125_000013_support_departments;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261101_000009_calendars::Migration),
             Box::new(m20261101_000010_daily_facts::Migration),
             Box::new(m20261101_000011_targets::Migration),
+            Box::new(m20261125_000013_support_departments::Migration),
         ]
     }
 }

@@ -203,7 +203,7 @@ impl TargetTerms {
         lines(&self.terms.lines)
     }
 
-    /// How the numbers follow from recorded work.
+    /// How the numbers follow from recorded work; null for who sees the target because of what a team owes.
     async fn derivation(&self, ctx: &Context<'_>) -> Result<Option<Derivation>> {
         load_derivation(ctx, self.terms.derivation_id).await
     }
@@ -262,8 +262,8 @@ impl From<domain::Target> for Target {
 connection!(TargetConnection, TargetEdge, Target, "targets");
 
 /// What a person or a team is to reach in a period: derived from their own work, agreed by both sides, supported
-/// by those who owe something. You see your own targets, those of your team, and those of the people and teams
-/// that you lead.
+/// by those who owe something. You see your own targets, those of your team, those of the people and teams that
+/// you lead, and once they are agreed those to which your team owes something that you may sign for.
 #[Object]
 impl Target {
     /// Opaque id.
@@ -303,7 +303,7 @@ impl Target {
     /// What agreed terms, first ones or an amendment, still need before they are committed by themselves: signatures
     /// of departments, and a team whose members' targets add up. Empty where nothing waits.
     async fn missing(&self, ctx: &Context<'_>) -> Result<Vec<TargetGap>> {
-        if !self.0.awaits_commit() {
+        if !self.0.waits_for_commit() {
             return Ok(Vec::new());
         }
         let request = Request::of(ctx).asker();
@@ -319,12 +319,13 @@ impl Target {
         lines(&self.0.terms.lines)
     }
 
-    /// How those numbers follow from recorded work.
+    /// How those numbers follow from recorded work; null for who sees the target because of what a team owes.
     async fn derivation(&self, ctx: &Context<'_>) -> Result<Option<Derivation>> {
         load_derivation(ctx, self.0.terms.derivation_id).await
     }
 
-    /// How likely the terms that stand are reached; null where no history says so.
+    /// How likely the terms that stand are reached; null where no history says so, or where
+    /// you may not see the derivation.
     async fn achievability(&self, ctx: &Context<'_>) -> Result<Option<Achievability>> {
         let derivation = load_derivation(ctx, self.0.terms.derivation_id).await?;
         Ok(derivation.and_then(|derivation| derivation.judged()))

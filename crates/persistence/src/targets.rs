@@ -22,6 +22,7 @@ use crate::row;
 use crate::scope::own_teams;
 use crate::store::{Reader, Stored, Tx};
 
+mod departments;
 mod derivations;
 mod terms;
 
@@ -136,37 +137,48 @@ fn to_row(org_id: Uuid, target: &Target) -> Result<Row> {
 impl Stored for Target {
     async fn insert(&self, tx: &Tx) -> Result<()> {
         row::insert::<Entity>(&tx.db, to_row(tx.org()?, self)?).await?;
-        terms::write(tx, self).await
+        terms::write(tx, self).await?;
+        departments::write(tx, self).await
     }
 
     async fn update(&self, tx: &Tx, expected: Version) -> Result<()> {
         let org = tx.org()?;
         let columns = [Column::OrgId, Column::Id, Column::Version];
         row::update::<Entity>(&tx.db, to_row(org, self)?, columns, (org, self.id.uuid(), expected)).await?;
-        terms::write(tx, self).await
+        terms::write(tx, self).await?;
+        departments::write(tx, self).await
     }
 }
 
-/// Targets of people in reach, of the teams to which the caller belongs or below those that they lead, and
-/// those whose terms wait for the caller's approval.
+/// Targets that are [the caller's](own), and those for which the caller may sign in the name of a department.
 fn visible(reader: &Reader<'_>) -> Result<Select<Entity>> {
-    let org = reader.org()?;
-    let select = Entity::find().filter(Column::OrgId.eq(org));
-    let Some(owned) = reader.people(SLICE)?.include(Column::OwnerUserId) else { return Ok(select) };
-    let user = reader.grant().user().map(EntityId::uuid).ok_or(Error::Forbidden)?;
-    let below = reader.scope(SLICE)? == Scope::Team;
-    let teams = own_teams(org, user, reader.grant().today(reader.now()), below);
-    Ok(select.filter(
-        Condition::any()
-            .add(owned)
-            .add(Column::OwnerTeamId.in_subquery(teams))
-            .add(Column::ApproverId.eq(user)),
-    ))
+    let select = Entity::find().filter(Column::OrgId.eq(reader.org()?));
+    let Some(mut seen) = own(reader)? else { return Ok(select) };
+    if let (Some(user), Ok(_)) = (reader.grant().user(), reader.grant().also(Permission::CommitSupport)) {
+        seen = seen.add(Column::Id.in_subquery(departments::owed_by(reader, user.uuid())?));
+    }
+    Ok(select.filter(seen))
 }
 
-/// Ids of the targets that `reader` sees, for conditions on what belongs to them.
-fn visible_targets(reader: &Reader<'_>) -> Result<SelectStatement> {
-    Ok(visible(reader)?.select_only().column(Column::Id).into_query())
+/// Targets of people in reach, of the teams to which the caller belongs or below those that they lead, and
+/// those whose terms wait for the caller's approval; `None` where all are.
+fn own(reader: &Reader<'_>) -> Result<Option<Condition>> {
+    let Some(owned) = reader.people(SLICE)?.include(Column::OwnerUserId) else { return Ok(None) };
+    let user = reader.grant().user().map(EntityId::uuid).ok_or(Error::Forbidden)?;
+    let below = reader.scope(SLICE)? == Scope::Team;
+    let teams = own_teams(reader.org()?, user, reader.grant().today(reader.now()), below);
+    let own = Condition::any()
+        .add(owned)
+        .add(Column::OwnerTeamId.in_subquery(teams))
+        .add(Column::ApproverId.eq(user));
+    Ok(Some(own))
+}
+
+/// Ids of the targets that are the caller's, for conditions on what they rest on: a department sees what it owes
+/// and for what, and not how somebody worked before.
+fn own_targets(reader: &Reader<'_>) -> Result<SelectStatement> {
+    let all = Condition::all().add(Column::OrgId.eq(reader.org()?)).add_option(own(reader)?);
+    Ok(Entity::find().filter(all).select_only().column(Column::Id).into_query())
 }
 
 /// Those of `ids` that `reader` sees.

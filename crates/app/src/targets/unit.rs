@@ -219,7 +219,7 @@ impl Query for MissingOfTargets {
 
     async fn run(&self, reader: &Reader<'_>) -> Result<Self::Output> {
         let targets = reader.targets_by_ids(&self.0).await?;
-        let waiting: Vec<&Target> = targets.iter().filter(|target| target.awaits_commit()).collect();
+        let waiting: Vec<&Target> = targets.iter().filter(|target| target.waits_for_commit()).collect();
         let units = Units::of(reader, &waiting).await?;
         let above: Vec<TargetId> = units.above.keys().copied().collect();
         let seen = reader.targets_by_ids(&above).await?;

@@ -125,7 +125,7 @@ impl Target {
     /// What [`Target::commit`] still needs on local day `today`, beside a unit that adds up: `PERIOD_OVER`, and
     /// `SUPPORT_NOT_COMMITTED` for each resource. Nothing unless terms wait to be committed.
     pub fn missing(&self, today: NaiveDate) -> Vec<Problem> {
-        if !self.awaits_commit() {
+        if !self.waits_for_commit() {
             return Vec::new();
         }
         let unsigned = self.standing_terms().flat_map(super::Terms::unsigned).map(|resource| {
