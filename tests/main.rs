@@ -24,6 +24,7 @@ mod imports;
 mod keys;
 mod leaving;
 mod mail;
+mod organizations;
 mod reconciliation;
 mod schema;
 mod statements;

@@ -87,6 +87,26 @@ impl Sales {
         }
     }
 
+    /// Six deals of a thousand euros each, one a month from March to August 2025, won by Rosa.
+    pub(crate) async fn six_deals(&self) {
+        for day in 1..=6 {
+            let number = format!("R-{day}");
+            let at = |date: u32| format!("2025-{:02}-{date:02}T09:00:00Z", day + 2);
+            let customer = json!({ "kind": "COMPANY", "name": number, "collectedAt": at(2) });
+            let customer = self.rosa.mutate("createCustomer", customer, "customer { id }").await;
+            for (version, stage) in [(1, "QUALIFIED"), (2, "PROSPECT")] {
+                let step = json!({ "id": customer.ok()["customer"]["id"], "version": version, "stage": stage,
+                    "occurredAt": at(3), "evidence": { "document": "Letter" } });
+                self.rosa.mutate("advanceCustomer", step, "customer { id }").await.ok();
+            }
+            let deal = json!({ "number": number, "customerId": customer.ok()["customer"]["id"],
+                "value": { "amount": "1000.00", "currency": "EUR" }, "openedAt": at(3) });
+            let deal = self.rosa.mutate("createDeal", deal, "deal { id }").await;
+            let win = json!({ "id": deal.ok()["deal"]["id"], "version": 1, "wonAt": at(17) });
+            self.rosa.mutate("winDeal", win, "deal { id }").await.ok();
+        }
+    }
+
     /// Signs what is on the table now.
     pub(crate) async fn sign(&self, by: &Client, id: &str) -> Result<Value, String> {
         let hash = self.read(id).await["onTheTable"]["hash"].clone();
@@ -380,22 +400,7 @@ async fn an_amendment_leaves_the_days_that_have_passed(t: TestApp) {
 
 async fn a_target_rests_on_the_work_on_record(t: TestApp) {
     let s = Sales::open(t).await;
-    for day in 1..=6 {
-        let number = format!("R-{day}");
-        let at = |date: u32| format!("2025-{:02}-{date:02}T09:00:00Z", day + 2);
-        let customer = json!({ "kind": "COMPANY", "name": number, "collectedAt": at(2) });
-        let customer = s.rosa.mutate("createCustomer", customer, "customer { id }").await;
-        for (version, stage) in [(1, "QUALIFIED"), (2, "PROSPECT")] {
-            let step = json!({ "id": customer.ok()["customer"]["id"], "version": version, "stage": stage,
-                "occurredAt": at(3), "evidence": { "document": "Letter" } });
-            s.rosa.mutate("advanceCustomer", step, "customer { id }").await.ok();
-        }
-        let deal = json!({ "number": number, "customerId": customer.ok()["customer"]["id"],
-            "value": { "amount": "1000.00", "currency": "EUR" }, "openedAt": at(3) });
-        let deal = s.rosa.mutate("createDeal", deal, "deal { id }").await;
-        let win = json!({ "id": deal.ok()["deal"]["id"], "version": 1, "wonAt": at(17) });
-        s.rosa.mutate("winDeal", win, "deal { id }").await.ok();
-    }
+    s.six_deals().await;
     let mut asked = s.asked(&s.rosa.id, 4, &s.mona.id);
     asked["level"] = json!("CHALLENGE");
     asked["goal"] = json!({ "revenue": { "amount": "2000.00", "currency": "EUR" } });

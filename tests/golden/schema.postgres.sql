@@ -399,6 +399,7 @@ TABLE organizations
     time_zone text COLLATE "C" NOT NULL
     currency text COLLATE "C" NOT NULL
     created_at timestamp with time zone NOT NULL
+    target_bands text COLLATE "C"
     CONSTRAINT organizations_pkey PRIMARY KEY (id)
     CREATE UNIQUE INDEX organizations_name ON public.organizations USING btree (name_key)
     CREATE UNIQUE INDEX organizations_pkey ON public.organizations USING btree (id)

@@ -373,7 +373,7 @@ CREATE TABLE organizations (
     time_zone text NOT NULL,
     currency text NOT NULL,
     created_at timestamp_with_timezone_text NOT NULL
-);
+, target_bands text);
 CREATE UNIQUE INDEX organizations_name ON organizations (name_key);
 CREATE TABLE products (
     org_id uuid_text NOT NULL REFERENCES organizations (id),

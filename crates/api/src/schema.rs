@@ -21,6 +21,7 @@ use crate::deals::{DealMutations, DealQueries};
 use crate::imports::{ImportMutations, ImportSubscriptions};
 use crate::loaders::Loader;
 use crate::node::NodeQueries;
+use crate::organizations::OrganizationMutations;
 use crate::products::{ProductMutations, ProductQueries};
 use crate::reconciliation::ReconciliationQueries;
 use crate::targets::{TargetMutations, TargetQueries};
@@ -54,6 +55,7 @@ pub(crate) struct Mutation(
     CalendarMutations,
     CustomerMutations,
     ActivityMutations,
+    OrganizationMutations,
     ProductMutations,
     DealMutations,
     DailyFactMutations,

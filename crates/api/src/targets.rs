@@ -27,6 +27,7 @@ mod queries;
 mod support;
 
 use derivation::{Achievability, Derivation};
+pub(crate) use inputs::parts;
 pub(crate) use mutations::TargetMutations;
 pub(crate) use queries::TargetQueries;
 use support::SupportPlan;
@@ -35,7 +36,7 @@ use support::SupportPlan;
 const SHARE_DECIMALS: u32 = 6;
 
 /// A share in parts per million, as a decimal number.
-fn share(ppm: impl Into<i64>) -> Decimal {
+pub(crate) fn share(ppm: impl Into<i64>) -> Decimal {
     Decimal(Fraction::millionths(ppm.into()).decimal(SHARE_DECIMALS))
 }
 

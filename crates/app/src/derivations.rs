@@ -26,6 +26,8 @@ pub struct Ask {
     pub period: Period,
     /// How likely it should be.
     pub level: TargetLevel,
+    /// What the organisation takes that to mean.
+    pub bands: Bands,
     /// How much.
     pub goal: Goal,
     /// Wanted share of usable leads in parts per million; `None` takes the owner's own rate.
@@ -42,7 +44,7 @@ impl Ask {
             user_id,
             period: self.period,
             goal: self.goal,
-            band: Bands::default().of(self.level),
+            band: self.bands.of(self.level),
             quality_ppm: self.quality_ppm,
             assumed: self.assumed,
             until: reader.now().min(begin),

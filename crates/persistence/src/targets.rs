@@ -61,11 +61,11 @@ const NEWEST_FIRST: Keyset<Column> =
     Keyset { column: Column::CreatedAt, id: Column::Id, direction: Direction::Desc };
 
 /// A value as it stands in a text column.
-fn json(value: &impl serde::Serialize) -> Result<String> {
+pub(crate) fn json(value: &impl serde::Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(|error| Error::Internal(format!("no JSON: {error}")))
 }
 
-fn parse_json<T: serde::de::DeserializeOwned>(table: &str, id: Uuid, text: &str) -> Result<T> {
+pub(crate) fn parse_json<T: serde::de::DeserializeOwned>(table: &str, id: Uuid, text: &str) -> Result<T> {
     serde_json::from_str(text).map_err(|error| bad_row(table, id, &error.to_string()))
 }
 

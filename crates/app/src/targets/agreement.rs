@@ -46,8 +46,16 @@ async fn wished(tx: &Tx, inputs: Inputs, wish: &Wish) -> Result<NewTerms> {
 }
 
 impl Wish {
-    fn ask(&self, period: Period, level: TargetLevel) -> Ask {
-        Ask { period, level, goal: self.goal, quality_ppm: self.quality_ppm, assumed: self.assumed }
+    async fn ask(&self, tx: &Tx, period: Period, level: TargetLevel) -> Result<Ask> {
+        let bands = tx.read().organization().await?.bands;
+        Ok(Ask {
+            period,
+            level,
+            bands,
+            goal: self.goal,
+            quality_ppm: self.quality_ppm,
+            assumed: self.assumed,
+        })
     }
 
     /// The inputs of an earlier derivation with what is asked now.
@@ -86,7 +94,7 @@ impl Command for ProposeTarget {
             None => None,
         };
         let lead_id = sides.owners.first().copied();
-        let ask = self.wish.ask(self.period, self.level);
+        let ask = self.wish.ask(tx, self.period, self.level).await?;
         let inputs = gather_for(&tx.read(), self.owner, lead_id, &ask).await?;
         let input = NewTarget {
             owner: self.owner,
@@ -200,7 +208,7 @@ impl Command for AmendTarget {
         let sides = Sides::of(&tx.read(), target.owner).await?;
         let acting = acting_as(tx, person.0, sides.side(person));
         check_leads(&acting)?;
-        let ask = self.wish.ask(target.period, target.level);
+        let ask = self.wish.ask(tx, target.period, target.level).await?;
         let inputs = gather_for(&tx.read(), target.owner, sides.owners.first().copied(), &ask).await?;
         let terms = wished(tx, inputs, &self.wish).await?;
         let change = target.amend(&terms, || tx.new_id(), &acting)?;

@@ -75,6 +75,7 @@ async fn members(tx: &Tx, target: &Target, team: TeamId) -> Result<Vec<Member>> 
     let ask = Ask {
         period: target.period,
         level: target.level,
+        bands: reader.organization().await?.bands,
         goal: Goal::Deals(1),
         quality_ppm: quality(target),
         assumed: of_team.map(|(_, derivation)| derivation.inputs.assumed).unwrap_or_default(),

@@ -5,7 +5,7 @@ use evenhand_domain::derivation::{Amount, Assumed, Derivation, FunnelStage, Goal
 use evenhand_domain::error::{Code, Problem, Problems, Result};
 use evenhand_domain::id::DerivationId;
 use evenhand_domain::targets::{
-    BandOverride, Bands, Figure, Implied, Metric, NewLine, NewSupport, NewTerms, Quantity,
+    BandOverride, Figure, Implied, Metric, NewLine, NewSupport, NewTerms, Quantity,
 };
 
 /// What somebody wants of a target.
@@ -111,7 +111,7 @@ fn derived(derivation: &Derivation, id: DerivationId) -> NewTerms {
         implied: implied(derivation),
         derivation_id: Some(id),
         probability_ppm: derivation.achievability.map(|found| found.probability.ppm),
-        bands: Bands::default(),
+        band: derivation.inputs.band,
         band_override: None,
         support: NewSupport::default(),
     }
