@@ -29,6 +29,7 @@ mod reconciliation;
 mod schema;
 mod statements;
 mod support;
+mod target_input;
 mod targets;
 mod teams;
 mod tokens;

@@ -231,7 +231,7 @@ impl Target {
                 Code::UserDeactivated,
                 "This person is deactivated; targets are for those who work here.",
             );
-            return Err(problem.at("ownerId").into());
+            return Err(problem.into());
         }
         Ok(())
     }

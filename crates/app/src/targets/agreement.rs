@@ -84,7 +84,7 @@ impl Command for ProposeTarget {
     type Output = Target;
 
     async fn run(&self, tx: &mut Tx) -> Result<Target> {
-        check_owner(&tx.read(), self.owner).await?;
+        check_owner(&tx.read(), self.owner, "ownerId").await?;
         let person = person(tx)?;
         let sides = Sides::of(&tx.read(), self.owner).await?;
         let acting = acting_as(tx, person.0, sides.side(person));
@@ -129,6 +129,7 @@ impl Command for CounterTarget {
 
     async fn run(&self, tx: &mut Tx) -> Result<Target> {
         let target = load(tx, self.id, self.version).await?;
+        check_owner(&tx.read(), target.owner, "id").await?;
         let acting = acting(tx, target.owner).await?;
         let answered = target.on_the_table().unwrap_or(&target.terms).derivation_id;
         let (_, earlier) = tx
@@ -204,6 +205,7 @@ impl Command for AmendTarget {
 
     async fn run(&self, tx: &mut Tx) -> Result<Target> {
         let target = load(tx, self.id, self.version).await?;
+        check_owner(&tx.read(), target.owner, "id").await?;
         let person = person(tx)?;
         let sides = Sides::of(&tx.read(), target.owner).await?;
         let acting = acting_as(tx, person.0, sides.side(person));

@@ -168,6 +168,11 @@ impl Command for CascadeTarget {
 
     async fn run(&self, tx: &mut Tx) -> Result<Cascaded> {
         let target = load(tx, self.id, self.version).await?;
+        let TargetOwner::Team(team) = target.owner else {
+            return Err(Problem::new(Code::NotApplicable, "Only the target of a team is split.")
+                .at("id")
+                .into());
+        };
         let acting = acting(tx, target.owner).await?;
         // Whoever leads the team stands on the owner's side of its target, and sets those of its members.
         if !matches!(acting.side, Some(Side::Owner | Side::Manager)) {
@@ -176,11 +181,6 @@ impl Command for CascadeTarget {
         }
         check_approver(tx, self.band_override.as_ref()).await?;
         let change = target.set_buffer(&self.buffer, &acting)?;
-        let TargetOwner::Team(team) = target.owner else {
-            return Err(Problem::new(Code::NotApplicable, "Only the target of a team is split.")
-                .at("id")
-                .into());
-        };
         if !tx.read().unscoped_targets_below(target.id).await?.is_empty() {
             let message = "This target is split already; counter, amend or withdraw its parts.";
             return Err(Problem::new(Code::Taken, message).at("id").into());
