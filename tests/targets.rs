@@ -15,7 +15,7 @@ both!(
 );
 
 /// What is read back of a target.
-const FIELDS: &str = "target { id version state level publishedAt lines { metric quantity perWorkday money { amount } dueBy } \
+pub(crate) const FIELDS: &str = "target { id version state level publishedAt lines { metric quantity perWorkday money { amount } dueBy } \
     onTheTable { number hash authorSide signatures { side user { id } } } terms { number hash } earlierTerms { number } \
     amendment { number effectiveFrom } buffer { metric quantity } \
     supportPlan { resources { id status latenessDays committedBy { id } } } }";
@@ -88,6 +88,26 @@ impl Sales {
         }
     }
 
+    /// Six deals of a thousand euros each, one a month from March to August 2025, won by Rosa.
+    pub(crate) async fn six_deals(&self) {
+        for day in 1..=6 {
+            let number = format!("R-{day}");
+            let at = |date: u32| format!("2025-{:02}-{date:02}T09:00:00Z", day + 2);
+            let customer = json!({ "kind": "COMPANY", "name": number, "collectedAt": at(2) });
+            let customer = self.rosa.mutate("createCustomer", customer, "customer { id }").await;
+            for (version, stage) in [(1, "QUALIFIED"), (2, "PROSPECT")] {
+                let step = json!({ "id": customer.ok()["customer"]["id"], "version": version, "stage": stage,
+                    "occurredAt": at(3), "evidence": { "document": "Letter" } });
+                self.rosa.mutate("advanceCustomer", step, "customer { id }").await.ok();
+            }
+            let deal = json!({ "number": number, "customerId": customer.ok()["customer"]["id"],
+                "value": { "amount": "1000.00", "currency": "EUR" }, "openedAt": at(3) });
+            let deal = self.rosa.mutate("createDeal", deal, "deal { id }").await;
+            let win = json!({ "id": deal.ok()["deal"]["id"], "version": 1, "wonAt": at(17) });
+            self.rosa.mutate("winDeal", win, "deal { id }").await.ok();
+        }
+    }
+
     /// Signs what is on the table now.
     pub(crate) async fn sign(&self, by: &Client, id: &str) -> Result<Value, String> {
         let hash = self.read(id).await["onTheTable"]["hash"].clone();
@@ -99,11 +119,11 @@ fn fields() -> &'static str {
     FIELDS.strip_prefix("target {").and_then(|rest| rest.strip_suffix('}')).expect("fields")
 }
 
-fn rates() -> Value {
+pub(crate) fn rates() -> Value {
     json!({ "dealsPerProspect": "0.2", "prospectsPerCall": "0.1", "callsPerUsableLead": "3" })
 }
 
-fn because(approver: &str) -> Value {
+pub(crate) fn because(approver: &str) -> Value {
     json!({ "reason": "The first month of a new region.", "approverId": approver })
 }
 
@@ -119,7 +139,7 @@ fn of(lines: &Value, metric: &str) -> i64 {
     found.map_or(0, |(_, quantity)| quantity.parse().expect("a whole number"))
 }
 
-fn id(target: &Value) -> String {
+pub(crate) fn id(target: &Value) -> String {
     target["id"].as_str().expect("an id").to_owned()
 }
 
@@ -427,22 +447,7 @@ async fn an_amendment_leaves_the_days_that_have_passed(t: TestApp) {
 
 async fn a_target_rests_on_the_work_on_record(t: TestApp) {
     let s = Sales::open(t).await;
-    for day in 1..=6 {
-        let number = format!("R-{day}");
-        let at = |date: u32| format!("2025-{:02}-{date:02}T09:00:00Z", day + 2);
-        let customer = json!({ "kind": "COMPANY", "name": number, "collectedAt": at(2) });
-        let customer = s.rosa.mutate("createCustomer", customer, "customer { id }").await;
-        for (version, stage) in [(1, "QUALIFIED"), (2, "PROSPECT")] {
-            let step = json!({ "id": customer.ok()["customer"]["id"], "version": version, "stage": stage,
-                "occurredAt": at(3), "evidence": { "document": "Letter" } });
-            s.rosa.mutate("advanceCustomer", step, "customer { id }").await.ok();
-        }
-        let deal = json!({ "number": number, "customerId": customer.ok()["customer"]["id"],
-            "value": { "amount": "1000.00", "currency": "EUR" }, "openedAt": at(3) });
-        let deal = s.rosa.mutate("createDeal", deal, "deal { id }").await;
-        let win = json!({ "id": deal.ok()["deal"]["id"], "version": 1, "wonAt": at(17) });
-        s.rosa.mutate("winDeal", win, "deal { id }").await.ok();
-    }
+    s.six_deals().await;
     let mut asked = s.asked(&s.rosa.id, 4, &s.mona.id);
     asked["level"] = json!("CHALLENGE");
     asked["goal"] = json!({ "revenue": { "amount": "2000.00", "currency": "EUR" } });

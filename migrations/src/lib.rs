@@ -19,6 +19,8 @@ mod m20261101_000009_calendars;
 mod m20261101_000010_daily_facts;
 mod m20261101_000011_targets;
 mod m20261125_000012_forecasts;
+mod m20261125_000013_support_departments;
+mod m20261125_000014_target_bands;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -40,6 +42,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261101_000010_daily_facts::Migration),
             Box::new(m20261101_000011_targets::Migration),
             Box::new(m20261125_000012_forecasts::Migration),
+            Box::new(m20261125_000013_support_departments::Migration),
+            Box::new(m20261125_000014_target_bands::Migration),
         ]
     }
 }

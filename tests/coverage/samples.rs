@@ -73,7 +73,11 @@ fn queries() -> Vec<Sample> {
             "{ viewer { role user { id name email team { name } memberships { team { name } } } } }",
             none,
         ),
-        query("Query.organization", "{ organization { id name currency timeZone createdAt } }", none),
+        query(
+            "Query.organization",
+            "{ organization { id name currency timeZone createdAt targetBands { base { min } } } }",
+            none,
+        ),
         query(
             "Query.organization (revenue)",
             "{ organization { wonRevenue(period: { kind: MONTH, start: \"2026-01-01\" }) { amount } } }",
@@ -256,6 +260,15 @@ fn subscriptions() -> Vec<Sample> {
 
 fn people() -> Vec<Sample> {
     vec![
+        // To whom another organisation belongs, this is another version.
+        mutation("Mutation.updateOrganization", "organization { id name }", |w| {
+            async {
+                let found = w.t.admin().query("{ organization { version } }").await;
+                let bands = json!({ "sprint": { "min": "0.2", "max": "0.6" } });
+                json!({ "version": found["organization"]["version"], "targetBands": bands })
+            }
+            .boxed()
+        }),
         mutation("Mutation.createTeam", "team { id name }", |w| {
             async { json!({ "name": format!("Canary team {}", w.unique().await), "parentId": w.north }) }
                 .boxed()

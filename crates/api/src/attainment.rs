@@ -189,7 +189,8 @@ impl Attainment {
         forecasts.map(|&score| ForecastScore::new(score, &self.0.lines)).collect()
     }
 
-    /// The numbers of the target; without one all numbers, compared with nothing.
+    /// The numbers of the target; without one all numbers, compared with nothing. Empty where you see the target only
+    /// because your department owes something for it.
     async fn lines(&self) -> Vec<AttainmentLine> {
         let has_target = self.0.has_target;
         self.0.lines.iter().map(|&line| AttainmentLine { line, has_target }).collect()

@@ -28,6 +28,7 @@ mod limits;
 mod loaders;
 mod negotiation;
 mod node;
+mod organizations;
 mod page;
 mod patch;
 mod products;

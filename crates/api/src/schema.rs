@@ -3,6 +3,7 @@
 use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, ValidationMode};
 use evenhand_app::attainment::Attained;
 use evenhand_app::reconciliation::Facts;
+use evenhand_domain::error::Problem;
 use evenhand_domain::id::{
     ActivityId, CustomerId, DealId, DerivationId, ProductId, TargetId, TeamId, UserId, WorkCalendarId,
 };
@@ -22,6 +23,7 @@ use crate::deals::{DealMutations, DealQueries};
 use crate::imports::{ImportMutations, ImportSubscriptions};
 use crate::loaders::Loader;
 use crate::node::NodeQueries;
+use crate::organizations::OrganizationMutations;
 use crate::products::{ProductMutations, ProductQueries};
 use crate::reconciliation::ReconciliationQueries;
 use crate::targets::{TargetMutations, TargetQueries};
@@ -56,6 +58,7 @@ pub(crate) struct Mutation(
     CalendarMutations,
     CustomerMutations,
     ActivityMutations,
+    OrganizationMutations,
     ProductMutations,
     DealMutations,
     DailyFactMutations,
@@ -110,6 +113,7 @@ pub(crate) struct Loaders {
     pub(crate) deal_counts: Loader<CustomerId, i64>,
     pub(crate) targets: Loader<TargetId, targets::Target>,
     pub(crate) targets_below: Loader<TargetId, Vec<targets::Target>>,
+    pub(crate) missing_of_targets: Loader<TargetId, Vec<Problem>>,
     pub(crate) derivations: Loader<DerivationId, derivation::Derivation>,
     pub(crate) attainments: Loader<TargetAt, Attained>,
     pub(crate) user_revenue: Loader<(UserId, Facts), Vec<Money>>,
@@ -139,6 +143,7 @@ impl Loaders {
         self.deal_counts.clear();
         self.targets.clear();
         self.targets_below.clear();
+        self.missing_of_targets.clear();
         self.derivations.clear();
         self.attainments.clear();
         self.user_revenue.clear();

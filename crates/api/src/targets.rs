@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use async_graphql::{Context, ID, Object, Result, SimpleObject, Union};
-use evenhand_app::targets::{DerivationsByIds, TargetsBelow, TargetsByIds};
+use evenhand_app::targets::{DerivationsByIds, MissingOfTargets, TargetsBelow, TargetsByIds};
 use evenhand_domain::derivation as derived;
 use evenhand_domain::error::{Code, Error, Problem};
 use evenhand_domain::fraction::Fraction;
@@ -28,6 +28,7 @@ mod queries;
 mod support;
 
 use derivation::{Achievability, Derivation};
+pub(crate) use inputs::parts;
 pub(crate) use mutations::TargetMutations;
 pub(crate) use queries::TargetQueries;
 use support::SupportPlan;
@@ -225,7 +226,7 @@ impl TargetTerms {
         lines(&self.terms.lines)
     }
 
-    /// How the numbers follow from recorded work.
+    /// How the numbers follow from recorded work; null for who sees the target because of what a team owes.
     async fn derivation(&self, ctx: &Context<'_>) -> Result<Option<Derivation>> {
         load_derivation(ctx, self.terms.derivation_id).await
     }
@@ -256,6 +257,21 @@ impl TargetTerms {
     }
 }
 
+/// Something that an agreed target or amendment still needs before it is committed.
+#[derive(Clone, SimpleObject)]
+pub(crate) struct TargetGap {
+    /// Stable code to act on.
+    code: Wire<Code>,
+    /// What is missing, for a person.
+    message: String,
+}
+
+impl From<Problem> for TargetGap {
+    fn from(problem: Problem) -> Self {
+        Self { code: Wire(problem.code), message: problem.message }
+    }
+}
+
 /// What a person or a team is to reach in a period.
 #[derive(Clone)]
 pub(crate) struct Target(Box<domain::Target>);
@@ -269,8 +285,8 @@ impl From<domain::Target> for Target {
 connection!(TargetConnection, TargetEdge, Target, "targets");
 
 /// What a person or a team is to reach in a period: derived from their own work, agreed by both sides, supported
-/// by those who owe something. You see your own targets, those of your team, and those of the people and teams
-/// that you lead.
+/// by those who owe something. You see your own targets, those of your team, those of the people and teams that
+/// you lead, and once they are agreed those to which your team owes something that you may sign for.
 #[Object]
 impl Target {
     /// Opaque id.
@@ -303,17 +319,32 @@ impl Target {
         Wire(self.0.state)
     }
 
+    /// What agreed terms, first ones or an amendment, still need before they are committed by themselves: signatures
+    /// of departments, and a team whose members' targets add up. Empty where nothing waits.
+    async fn missing(&self, ctx: &Context<'_>) -> Result<Vec<TargetGap>> {
+        if !self.0.waits_for_commit() {
+            return Ok(Vec::new());
+        }
+        let request = Request::of(ctx).asker();
+        let missing = Request::of(ctx)
+            .loaders()
+            .missing_of_targets
+            .load(self.0.id, |ids| async move { request.query(&MissingOfTargets(ids)).await });
+        Ok(missing.await?.unwrap_or_default().into_iter().map(TargetGap::from).collect())
+    }
+
     /// What is asked for the whole period by the terms that stand.
     async fn lines(&self) -> Vec<TargetLine> {
         lines(&self.0.terms.lines)
     }
 
-    /// How those numbers follow from recorded work.
+    /// How those numbers follow from recorded work; null for who sees the target because of what a team owes.
     async fn derivation(&self, ctx: &Context<'_>) -> Result<Option<Derivation>> {
         load_derivation(ctx, self.0.terms.derivation_id).await
     }
 
-    /// How likely the terms that stand are reached; null where no history says so.
+    /// How likely the terms that stand are reached; null where no history says so, or where
+    /// you may not see the derivation.
     async fn achievability(&self, ctx: &Context<'_>) -> Result<Option<Achievability>> {
         let derivation = load_derivation(ctx, self.0.terms.derivation_id).await?;
         Ok(derivation.and_then(|derivation| derivation.judged()))

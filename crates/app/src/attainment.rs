@@ -76,7 +76,8 @@ impl Query for AttainmentOf {
     }
 }
 
-/// How far the owners of some targets are from them. The targets are those that the caller has read.
+/// How far the owners of some targets are from them. The targets are those that the caller has read; of those that
+/// only their department sees they are told no numbers.
 #[derive(Clone, Debug)]
 pub struct AttainmentOfTargets {
     /// Which.
@@ -91,9 +92,23 @@ impl Query for AttainmentOfTargets {
 
     async fn run(&self, reader: &Reader<'_>) -> Result<Self::Output> {
         let as_of = moment(reader, self.as_of)?;
-        let look = |target| Look::at(target, as_of);
-        let found = attain_all(reader, &self.targets.iter().map(look).collect::<Vec<_>>()).await?;
-        Ok(self.targets.iter().map(|target| target.id).zip(found).collect())
+        let ids: Vec<TargetId> = self.targets.iter().map(|target| target.id).collect();
+        let own = reader.own_among(&ids).await?;
+        let (own, others): (Vec<_>, Vec<_>) =
+            self.targets.iter().partition(|target| own.contains(&target.id));
+        let looks: Vec<_> = own.iter().map(|target| Look::at(target, as_of)).collect();
+        let found = own.iter().map(|target| target.id).zip(attain_all(reader, &looks).await?);
+        let hidden = |target: &Target| Attained {
+            owner: target.owner,
+            period: target.period,
+            as_of,
+            position: 0,
+            frozen: None,
+            has_target: true,
+            lines: Vec::new(),
+            people: Vec::new(),
+        };
+        Ok(found.chain(others.into_iter().map(|target| (target.id, hidden(target)))).collect())
     }
 }
 

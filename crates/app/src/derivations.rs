@@ -25,6 +25,8 @@ pub struct Ask {
     pub period: Period,
     /// How likely it should be.
     pub level: TargetLevel,
+    /// What the organisation takes that to mean.
+    pub bands: Bands,
     /// How much.
     pub goal: Goal,
     /// Wanted share of usable leads in parts per million; `None` takes the owner's own rate.
@@ -41,7 +43,7 @@ impl Ask {
             user_id,
             period: self.period,
             goal: self.goal,
-            band: Bands::default().of(self.level),
+            band: self.bands.of(self.level),
             quality_ppm: self.quality_ppm,
             assumed: self.assumed,
             until: reader.now().min(begin),
@@ -103,10 +105,23 @@ pub(crate) async fn cite(
     Ok(cites)
 }
 
-/// Everybody who is in the team or below it on a day.
-pub(crate) async fn people_of(reader: &Reader<'_>, team: TeamId, day: NaiveDate) -> Result<Vec<UserId>> {
-    let at = Timestamp::start_of(day, reader.grant().zone());
-    Ok(people_in(&reader.unscoped_stays((at, at), Some(&[team])).await?))
+/// Everybody who is in each team or below it on a day, in as many statements as for one.
+pub(crate) async fn people_of(
+    reader: &Reader<'_>,
+    wanted: &[(TeamId, NaiveDate)],
+) -> Result<HashMap<(TeamId, NaiveDate), Vec<UserId>>> {
+    let days: Vec<_> =
+        wanted.iter().map(|&(_, day)| Timestamp::start_of(day, reader.grant().zone())).collect();
+    let Some(window) = bounds(&days) else { return Ok(HashMap::new()) };
+    let teams: Vec<TeamId> = wanted.iter().map(|&(team, _)| team).collect();
+    let stays = reader.unscoped_stays(window, Some(&teams)).await?;
+    let above = reader.unscoped_teams_above().await?;
+    let people = |(team, day): (TeamId, NaiveDate)| {
+        let within = |stay: &&Stay| above.get(&stay.team_id).is_some_and(|above| above.contains(&team));
+        let lasts = |stay: &&Stay| stay.valid_from <= day && stay.valid_to.is_none_or(|until| until > day);
+        each_once(stays.iter().filter(lasts).filter(within).map(|stay| stay.user_id))
+    };
+    Ok(wanted.iter().map(|&asked| (asked, people(asked))).collect())
 }
 
 /// Whose stays these are, each once, by id.

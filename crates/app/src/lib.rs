@@ -20,6 +20,7 @@ pub mod idempotency;
 pub mod imports;
 pub mod invitations;
 pub mod mail;
+pub mod organizations;
 pub mod passwords;
 pub mod products;
 pub mod quotas;

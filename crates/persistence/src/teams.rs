@@ -68,6 +68,16 @@ pub(crate) mod closure {
 
 const SLICE: &[Permission] = &[Permission::ReadTeams, Permission::ManageTeams];
 
+/// The names of teams as they are compared.
+pub(crate) fn name_keys(org: Uuid, teams: SelectStatement) -> SelectStatement {
+    Query::select()
+        .column(Column::NameKey)
+        .from(Entity)
+        .and_where(Column::OrgId.eq(org))
+        .and_where(Column::Id.in_subquery(teams))
+        .to_owned()
+}
+
 fn restore(row: Row) -> Result<Team> {
     Ok(Team {
         id: TeamId::from_uuid(row.id),

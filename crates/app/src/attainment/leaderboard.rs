@@ -9,11 +9,11 @@ use evenhand_domain::daily_facts::{Fact, Figures};
 use evenhand_domain::error::{Error, Result};
 use evenhand_domain::id::{TeamId, UserId};
 use evenhand_domain::targets::{Metric, Quantity, TargetLevel, TargetLine, TargetOwner};
-use evenhand_domain::time::{DateRange, Period};
+use evenhand_domain::time::{DateRange, Period, Timestamp};
 use evenhand_persistence::Reader;
 
 use super::{check_visible, no_line};
-use crate::derivations::{day_within, people_of};
+use crate::derivations::{day_within, people_in};
 use crate::door::Query;
 
 /// One person on a leaderboard.
@@ -52,7 +52,8 @@ impl Query for Leaderboard {
         check_visible(reader, TargetOwner::Team(team)).await?;
         let (zone, now) = (reader.grant().zone(), reader.now());
         let today = now.date_in(zone);
-        let people = people_of(reader, team, day_within(period, today)).await?;
+        let at = Timestamp::start_of(day_within(period, today), zone);
+        let people = people_in(&reader.unscoped_stays((at, at), Some(&[team])).await?);
         // Amounts are comparable in one currency only.
         let currency = match metric {
             Metric::Revenue => Some(reader.organization().await?.currency),

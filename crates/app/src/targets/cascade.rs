@@ -75,6 +75,7 @@ async fn members(tx: &Tx, target: &Target, team: TeamId) -> Result<Vec<Member>> 
     let ask = Ask {
         period: target.period,
         level: target.level,
+        bands: reader.organization().await?.bands,
         goal: Goal::Deals(1),
         quality_ppm: quality(target),
         assumed: of_team.map(|(_, derivation)| derivation.inputs.assumed).unwrap_or_default(),
@@ -174,6 +175,11 @@ impl Command for CascadeTarget {
 
     async fn run(&self, tx: &mut Tx) -> Result<Cascaded> {
         let target = load(tx, self.id, self.version).await?;
+        let TargetOwner::Team(team) = target.owner else {
+            return Err(Problem::new(Code::NotApplicable, "Only the target of a team is split.")
+                .at("id")
+                .into());
+        };
         let acting = acting(tx, target.owner).await?;
         // Whoever leads the team stands on the owner's side of its target, and sets those of its members.
         if !matches!(acting.side, Some(Side::Owner | Side::Manager)) {
@@ -182,11 +188,6 @@ impl Command for CascadeTarget {
         }
         check_approver(tx, self.band_override.as_ref()).await?;
         let change = target.set_buffer(&self.buffer, &acting)?;
-        let TargetOwner::Team(team) = target.owner else {
-            return Err(Problem::new(Code::NotApplicable, "Only the target of a team is split.")
-                .at("id")
-                .into());
-        };
         if !tx.read().unscoped_targets_below(target.id).await?.is_empty() {
             let message = "This target is split already; counter, amend or withdraw its parts.";
             return Err(Problem::new(Code::Taken, message).at("id").into());

@@ -140,6 +140,16 @@ fn a_department_signs_for_what_it_owes() {
     let target = agreed(supported(ResourceNeed::Required));
     assert!(!target.is_ready_to_commit());
     assert_eq!(problems(target.commit(None, &manager("2026-10-22"))), ["support SUPPORT_NOT_COMMITTED"]);
+    let missing = |target: &Target, day: &str| {
+        target.missing(date(day)).iter().map(|problem| problem.code.as_str()).collect::<Vec<_>>()
+    };
+    assert_eq!(missing(&target, "2026-10-22"), ["SUPPORT_NOT_COMMITTED"]);
+    assert_eq!(missing(&target, "2026-12-01"), ["PERIOD_OVER", "SUPPORT_NOT_COMMITTED"]);
+    assert_eq!(
+        missing(&proposed(supported(ResourceNeed::Required)), "2026-10-22"),
+        [""; 0],
+        "nothing waits yet"
+    );
     for (name, resource, department, acting, expected) in [
         ("its department", resource_id(), " MARKETING ", marketing("2026-10-22"), &[][..]),
         (
@@ -172,6 +182,7 @@ fn a_department_signs_for_what_it_owes() {
     let published = target.commit(None, &manager("2026-10-23")).expect("published");
     assert_eq!(published.event().kind, EventKind::TargetCommitted);
     assert_eq!(published.state().published_at, Some(manager("2026-10-23").now));
+    assert_eq!(missing(published.state(), "2026-12-01"), [""; 0], "nothing waits any more");
 }
 
 #[test]
