@@ -348,7 +348,7 @@ impl Reader<'_> {
         Timestamp::new(at).date_in(self.grant().zone())
     }
 
-    fn instants(&self, range: DateRange) -> (Timestamp, Timestamp) {
+    pub(crate) fn instants(&self, range: DateRange) -> (Timestamp, Timestamp) {
         let zone = self.grant().zone();
         (Timestamp::start_of(range.from, zone), Timestamp::start_of(range.to, zone))
     }

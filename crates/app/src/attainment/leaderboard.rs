@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use chrono::Days;
 use evenhand_domain::access::Permission;
-use evenhand_domain::attainment::{Crew, Progress, actual, attain, sum};
-use evenhand_domain::daily_facts::{Fact, Figures};
+use evenhand_domain::attainment::{Crew, Progress, actual, attain};
+use evenhand_domain::daily_facts::Figures;
+use evenhand_domain::derivation::history::PastCounts;
 use evenhand_domain::error::{Error, Result};
 use evenhand_domain::id::{TeamId, UserId};
 use evenhand_domain::targets::{Metric, Quantity, TargetLevel, TargetLine, TargetOwner};
@@ -50,8 +50,8 @@ impl Query for Leaderboard {
     async fn run(&self, reader: &Reader<'_>) -> Result<Vec<Standing>> {
         let Self { team, period, metric } = *self;
         check_visible(reader, TargetOwner::Team(team)).await?;
-        let (zone, now) = (reader.grant().zone(), reader.now());
-        let today = now.date_in(zone);
+        let zone = reader.grant().zone();
+        let today = reader.now().date_in(zone);
         let at = Timestamp::start_of(day_within(period, today), zone);
         let people = people_in(&reader.unscoped_stays((at, at), Some(&[team])).await?);
         // Amounts are comparable in one currency only.
@@ -64,31 +64,53 @@ impl Query for Leaderboard {
         let owners: Vec<_> = people.iter().map(|&user| TargetOwner::User(user)).collect();
         let targets = reader.unscoped_live_targets(&owners, period, TargetLevel::Base).await?;
         let period = period.days();
-        let range = DateRange { from: period.from, to: period.to.min(today + Days::new(1)).max(period.from) };
-        let facts = reader.unscoped_facts(Some(&people), range).await?;
+        let figures = figures(reader, &people, period, metric).await?;
         let times = reader.work_times(&people, period).await?;
-        let mut facts_of: HashMap<UserId, Vec<Fact>> = HashMap::new();
-        for fact in facts {
-            facts_of.entry(fact.user_id).or_default().push(fact);
-        }
         let mut standings = Vec::new();
         for &user in &people {
-            let crew = Crew::Person(user);
-            let facts = facts_of.remove(&user).unwrap_or_default();
-            let figures = sum(&crew.done(facts, zone, now)?, period)?;
             let target = targets.iter().find(|target| target.owner == TargetOwner::User(user));
-            let workdays = crew.workdays(&times, period);
+            let workdays = Crew::Person(user).workdays(&times, period);
             let asked = target.and_then(|target| {
                 let mut lines = target.lines_over(&workdays).into_iter();
                 lines.find(|line| line.metric == metric && line.quantity.currency() == currency)
             });
-            standings.push(standing(user, asked, &figures, (metric, like, period))?);
+            let done = figures.get(&user).cloned().unwrap_or_default();
+            standings.push(standing(user, asked, &done, (metric, like, period))?);
         }
         ranked(&mut standings);
         let shown = reader.people_with_visible_targets(&people).await?;
         standings.retain(|standing| shown.contains(&standing.user));
         Ok(standings)
     }
+}
+
+/// What each has done of a metric in a period; single facts only of deals, which are few.
+async fn figures(
+    reader: &Reader<'_>,
+    people: &[UserId],
+    period: DateRange,
+    metric: Metric,
+) -> Result<HashMap<UserId, Figures>> {
+    let mut figures: HashMap<UserId, Figures> = HashMap::new();
+    if matches!(metric, Metric::DealsWon | Metric::Revenue) {
+        for fact in reader.unscoped_deal_facts(people, period).await? {
+            figures.entry(fact.user_id).or_default().record(fact.kind)?;
+        }
+        return Ok(figures);
+    }
+    for PastCounts { user_id, counts, .. } in
+        reader.unscoped_past_counts(people, &[period.from, period.to]).await?
+    {
+        let done = Figures {
+            leads: counts.leads.into(),
+            qualified: counts.usable_leads.into(),
+            calls: counts.calls.into(),
+            prospects: counts.prospects.into(),
+            ..Figures::default()
+        };
+        figures.entry(user_id).or_default().merge(&done)?;
+    }
+    Ok(figures)
 }
 
 fn standing(

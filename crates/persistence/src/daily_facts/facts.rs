@@ -222,18 +222,27 @@ impl Reader<'_> {
         people: Option<&[UserId]>,
         range: DateRange,
     ) -> Result<(i64, Vec<Fact>)> {
-        let zone = self.grant().zone();
-        let wanted = Wanted {
-            org: self.org()?,
-            people: people.map(|people| people.iter().map(|id| id.uuid()).collect()),
-            from: Timestamp::start_of(range.from, zone),
-            until: Timestamp::start_of(range.to, zone),
-        };
+        let wanted = self.wanted(people, range)?;
         let mut select = position(wanted.org);
         for arm in [activities(&wanted), steps(&wanted), lines(&wanted)] {
             select.union(UnionType::All, arm);
         }
         restore(self.rows(&select).await?, &wanted)
+    }
+
+    /// As [`Reader::unscoped_facts`], of deals and credits only.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn unscoped_deal_facts(&self, people: &[UserId], range: DateRange) -> Result<Vec<Fact>> {
+        let wanted = self.wanted(Some(people), range)?;
+        Ok(restore(self.rows(&lines(&wanted)).await?, &wanted)?.1)
+    }
+
+    fn wanted(&self, people: Option<&[UserId]>, range: DateRange) -> Result<Wanted> {
+        let (from, until) = self.instants(range);
+        let people = people.map(|people| people.iter().map(|id| id.uuid()).collect());
+        Ok(Wanted { org: self.org()?, people, from, until })
     }
 }
 
