@@ -100,9 +100,9 @@ From 560 usable leads in 1000 leads (56.0 %; team 60.0 %; 90 % interval 53.4 % t
 4 deals a month need 26 prospects (2 a day), 305 calls (15 a day), 204 leads (10 a day), of which 60.0 % usable.
 At a mean of 2500.00 a deal (median 2500.00; 90 % interval of the median 1000.00 to 4000.00; 3 deals) that brings 10000.00 USD.
 Wanted are leads from 2026-09-28 to 2026-10-26, calls from 2026-10-05 to 2026-11-02, prospects from 2026-10-05 to 2026-11-02, deals from 2026-11-02 to 2026-11-30.
-In 10000 months drawn from the person's own 260 workdays, one in ten brings at most 4.0 deals, half at most 4.0, nine in ten at most 5.0.
+In 10000 months drawn from the owner's own 260 workdays, one in ten brings at most 4.0 deals, half at most 4.0, nine in ten at most 5.0.
 The goal is reached with a probability of 100.0 % (error 0.0 %), too easy for the band of 50.0 % to 85.0 %. No whole number of deals lies within it.
-The person reached it in 12 of 12 comparable months (90 % interval 81.6 % to 100.0 %).
+The owner reached it in 12 of 12 comparable months (90 % interval 81.6 % to 100.0 %).
 Note: The season is unknown, so every month counts the same.
 ";
 
@@ -189,7 +189,7 @@ fn a_short_history_gives_way_to_the_team_and_says_so() {
     assert!(
         derivation
             .prose()
-            .contains("The person has no prospects on record; the team's 200 deals in 1000 prospects")
+            .contains("The owner has no prospects on record; the team's 200 deals in 1000 prospects")
     );
 
     let nothing = Inputs {
