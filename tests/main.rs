@@ -27,6 +27,7 @@ mod mail;
 mod reconciliation;
 mod schema;
 mod statements;
+mod story;
 mod support;
 mod targets;
 mod teams;
