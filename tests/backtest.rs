@@ -1,9 +1,8 @@
 //! Derivations from what is on record, and the backtest of the method, on a real export and on the demo.
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use evenhand_app::backtests::ReplayMonths;
 use evenhand_app::count_statements;
@@ -20,8 +19,8 @@ use evenhand_domain::page::PageRequest;
 use evenhand_domain::time::{Period, PeriodKind, Timestamp, parse_date};
 use evenhand_domain::users::User;
 
-use crate::support::program::evenhand;
-use crate::support::{ORGANIZATION, TestApp, both};
+use crate::support::program::{DEMO_ORGANIZATION, evenhand};
+use crate::support::{ORGANIZATION, TestApp, TestDatabase, both};
 
 both!(
     a_real_export_is_replayed_month_by_month,
@@ -33,9 +32,6 @@ both!(
 const DERIVATION_STATEMENTS: u32 = 10;
 /// Statements of the reads of a backtest, whatever its length.
 const BACKTEST_STATEMENTS: u32 = 14;
-
-/// Longest time in which the demo must be there.
-const DEMO_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Imports the real export, unless it is not there.
 async fn import(t: &TestApp) -> bool {
@@ -206,27 +202,10 @@ async fn too_little_history_is_told(t: TestApp) {
     assert_eq!(code, Some(2));
 }
 
-/// The demo, as anybody would make it.
 #[tokio::test]
 async fn the_demo_is_replayed() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let path = directory.path().join("demo.db");
-    let database = format!("sqlite://{}", path.display());
-    let port =
-        TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port").port();
-    let mut demo = evenhand(&database)
-        .current_dir(directory.path())
-        .args(["demo", "--address", &format!("127.0.0.1:{port}")])
-        .spawn()
-        .expect("the demo starts");
-    // The file gets its name once it is complete.
-    let started = Instant::now();
-    while !path.exists() && started.elapsed() < DEMO_TIMEOUT {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    demo.kill().expect("it ran");
-    demo.wait().expect("it ended");
-    let (table, pictures) = twice(&database, "Kestrel & Vale Labelling");
+    let database = TestDatabase::demo().await;
+    let (table, pictures) = twice(&database.url, DEMO_ORGANIZATION);
     println!("{table}");
     assert!(pictures.iter().any(|name| name == "team-team-zürich.svg"));
     let (months, coverage) = all_persons(&table);

@@ -30,6 +30,7 @@ mod organizations;
 mod reconciliation;
 mod schema;
 mod statements;
+mod story;
 mod support;
 mod target_input;
 mod targets;

@@ -9,6 +9,7 @@ both!(
     unusual_and_incomplete_targets_are_refused_with_the_part_that_is_missing,
     the_target_of_a_team_is_split_to_the_unit_and_goes_on_adding_up,
     each_part_follows_the_calendar_and_the_leave_of_its_owner,
+    an_answer_of_a_member_does_not_stop_the_team,
     targets_are_seen_by_those_who_take_part,
     an_amendment_leaves_the_days_that_have_passed,
     a_target_rests_on_the_work_on_record,
@@ -366,6 +367,31 @@ async fn each_part_follows_the_calendar_and_the_leave_of_its_owner(t: TestApp) {
         let child = children.iter().find(|child| child["owner"]["id"] == json!(person.id)).expect("a part");
         assert_eq!(asked(child), (workdays, 50 * workdays, "50".into()), "{}", person.email);
     }
+}
+
+async fn an_answer_of_a_member_does_not_stop_the_team(t: TestApp) {
+    let s = Sales::open(t).await;
+    let admin = s.t.user("ADMIN", "Ann").await;
+    let team =
+        id(&s.mona.mutate("proposeTarget", s.asked(&s.north, 7, &admin.id), FIELDS).await.ok()["target"]);
+    let split = json!({ "override": because(&s.mona.id) });
+    s.act(&s.lea, "cascadeTarget", &team, split).await.expect("split");
+    let query = "query($id: ID!) { node(id: $id) { ... on Target { children { id owner { ... on User { id } } } } } }";
+    let children = s.lea.gql(query, json!({ "id": team })).await.ok()["node"]["children"].clone();
+    let of_rosa = |child: &&Value| child["owner"]["id"] == json!(s.rosa.id);
+    let rosas = id(children.as_array().expect("children").iter().find(of_rosa).expect("a part"));
+    let answer = |deals: i32| json!({ "goal": { "deals": deals }, "quality": "0.6", "assumedRates": rates(), "override": because(&s.mona.id) });
+    // Nothing is published yet: she may ask for less, but the team waits until it adds up again.
+    s.act(&s.rosa, "counterTarget", &rosas, answer(2)).await.expect("countered");
+    for person in [&s.lea.client, &s.mona.client, &admin.client] {
+        s.sign(person, &team).await.expect("signed");
+    }
+    assert_eq!(s.read(&team).await["state"], "AGREED");
+    s.act(&s.lea, "counterTarget", &rosas, answer(6)).await.expect("countered");
+    s.sign(&s.rosa, &rosas).await.expect("signed");
+    let team = s.read(&team).await;
+    assert_eq!(team["state"], "COMMITTED");
+    assert_eq!(of(&team["buffer"], "DEALS_WON"), 2, "six of hers and the three of the other, less seven");
 }
 
 async fn targets_are_seen_by_those_who_take_part(t: TestApp) {

@@ -13,7 +13,12 @@ pub(crate) struct TestClock(AtomicI64);
 
 impl TestClock {
     pub(crate) fn new() -> Self {
-        Self(AtomicI64::new(Timestamp::parse(START).expect("an instant").micros()))
+        Self::at(Timestamp::parse(START).expect("an instant"))
+    }
+
+    /// A clock that begins at another instant.
+    pub(crate) fn at(now: Timestamp) -> Self {
+        Self(AtomicI64::new(now.micros()))
     }
 
     /// Lets `duration` pass for the whole application.

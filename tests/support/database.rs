@@ -1,7 +1,7 @@
 //! A database for each test, copied from a template that is migrated once. The tests read and write tables
 //! directly only where they play somebody who tampers with them, or look at the schema itself.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use evenhand_domain::id::EntityId;
@@ -12,6 +12,8 @@ use sea_orm_migration::sea_orm::{
 };
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
+
+use super::program;
 
 /// Which of the two databases a test runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,17 +43,24 @@ impl TestDatabase {
         static SQLITE: OnceCell<(TempDir, PathBuf)> = OnceCell::const_new();
         static POSTGRES: OnceCell<String> = OnceCell::const_new();
         match backend {
-            Backend::Sqlite => {
-                let (_, template) = SQLITE.get_or_init(sqlite_template).await;
-                let database = Self::empty(backend).await;
-                std::fs::copy(template, database.path()).expect("copied");
-                database
-            }
+            Backend::Sqlite => Self::copy_of(&SQLITE.get_or_init(sqlite_template).await.1).await,
             Backend::Postgres => {
                 let template = POSTGRES.get_or_init(postgres_template).await;
                 Self::postgres(Some(template)).await
             }
         }
+    }
+
+    /// The demo organisation in SQLite, which is built once: that takes long.
+    pub(crate) async fn demo() -> Self {
+        static DEMO: OnceCell<(TempDir, PathBuf)> = OnceCell::const_new();
+        Self::copy_of(&DEMO.get_or_init(demo_template).await.1).await
+    }
+
+    async fn copy_of(template: &Path) -> Self {
+        let database = Self::empty(Backend::Sqlite).await;
+        std::fs::copy(template, database.path()).expect("copied");
+        database
     }
 
     /// A database without a schema.
@@ -95,6 +104,15 @@ impl TestDatabase {
 async fn sqlite_template() -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("template.db");
+    migrate(&format!("sqlite://{}", path.display())).await;
+    (directory, path)
+}
+
+async fn demo_template() -> (TempDir, PathBuf) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("demo.db");
+    program::build_demo(&path).await;
+    // What the program was about to write when it ended is in the log beside the file.
     migrate(&format!("sqlite://{}", path.display())).await;
     (directory, path)
 }

@@ -13,8 +13,10 @@ pub(crate) mod program;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
+use chrono::DateTime;
 use evenhand_api::{Api, ApiSettings, Limits, Quotas};
 use evenhand_app::access::AccessSettings;
 use evenhand_app::invitations::NewAdministrator;
@@ -25,6 +27,7 @@ use evenhand_app::secrets::Sealer;
 use evenhand_app::{App, Services};
 use evenhand_domain::id::{EntityId, OrganizationId};
 use evenhand_domain::organizations::NewOrganization;
+use evenhand_domain::time::Timestamp;
 use evenhand_persistence::{IdSource, Store, StoreOptions};
 use futures_util::FutureExt;
 use serde_json::json;
@@ -34,6 +37,7 @@ pub(crate) use client::{Answer, Client};
 pub(crate) use clock::TestClock;
 pub(crate) use database::{Backend, Sql, TestDatabase};
 pub(crate) use people::Person;
+use program::{DEMO_ADMIN_EMAIL, DEMO_PASSWORD};
 
 /// The secret of the installation under test.
 pub(crate) const SECRET: &str = "q7Vn2xKf9Lw4Zt8RbY3mHc6Jd1Ps5GaE";
@@ -69,14 +73,20 @@ pub(crate) use both;
 
 /// Runs one test on one database, with an application of its own.
 pub(crate) fn run<F: Future<Output = ()>>(backend: Backend, test: impl FnOnce(TestApp) -> F) {
-    within(backend, async {
-        let app = TestApp::start(backend).await;
-        let outcome = AssertUnwindSafe(test(app.clone())).catch_unwind().await;
-        app.stop().await;
-        if let Err(panic) = outcome {
-            resume_unwind(panic);
-        }
-    });
+    within(backend, async { to_the_end(TestApp::start(backend).await, test).await });
+}
+
+/// Runs a test on the demo organisation, which is in SQLite.
+pub(crate) fn run_on_demo<F: Future<Output = ()>>(test: impl FnOnce(TestApp) -> F) {
+    within(Backend::Sqlite, async { to_the_end(TestApp::demo().await, test).await });
+}
+
+async fn to_the_end<F: Future<Output = ()>>(app: TestApp, test: impl FnOnce(TestApp) -> F) {
+    let outcome = AssertUnwindSafe(test(app.clone())).catch_unwind().await;
+    app.stop().await;
+    if let Err(panic) = outcome {
+        resume_unwind(panic);
+    }
 }
 
 /// Runs a future that needs this database, unless there is none.
@@ -103,6 +113,8 @@ pub(crate) struct TestApp {
     pub(crate) database: Arc<TestDatabase>,
     http: reqwest::Client,
     base: String,
+    /// Address and password of the administrator.
+    administrator: (&'static str, &'static str),
     admin: Option<Client>,
     server: ServerHandle,
     stop: watch::Sender<bool>,
@@ -110,8 +122,25 @@ pub(crate) struct TestApp {
 
 impl TestApp {
     async fn start(backend: Backend) -> Self {
-        let database = TestDatabase::migrated(backend).await;
-        let clock = Arc::new(TestClock::new());
+        let mut test = Self::on(TestDatabase::migrated(backend).await, TestClock::new()).await;
+        test.organization = test.create_administrator(ORGANIZATION, ADMIN_EMAIL).await;
+        test.admin = Some(test.sign_in(ADMIN_EMAIL, PASSWORD).await);
+        test
+    }
+
+    /// The application on the demo organisation, at the instant at which that was built.
+    async fn demo() -> Self {
+        let database = TestDatabase::demo().await;
+        let built = "SELECT CAST(strftime('%s', MAX(recorded_at)) AS INTEGER) FROM events";
+        let built = DateTime::from_timestamp_secs(database.sql().await.number(built).await);
+        let mut test = Self::on(database, TestClock::at(Timestamp::new(built.expect("an instant")))).await;
+        test.administrator = (DEMO_ADMIN_EMAIL, DEMO_PASSWORD);
+        test.later(chrono::Duration::hours(1)).await;
+        test
+    }
+
+    async fn on(database: TestDatabase, clock: TestClock) -> Self {
+        let clock = Arc::new(clock);
         let store =
             Store::connect(&StoreOptions::new(&database.url), IdSource::seeded(42)).await.expect("a store");
         let app = assemble(store.clone(), Arc::clone(&clock), None);
@@ -120,7 +149,7 @@ impl TestApp {
         let sequencer = app.clone();
         tokio::spawn(async move { sequencer.run_sequencer(stopped).await });
         let (address, server) = serve(&app, settings());
-        let mut test = Self {
+        Self {
             app,
             store,
             clock,
@@ -128,13 +157,11 @@ impl TestApp {
             database: Arc::new(database),
             http: reqwest::Client::builder().no_proxy().build().expect("a client"),
             base: format!("http://{address}"),
+            administrator: (ADMIN_EMAIL, PASSWORD),
             admin: None,
             server,
             stop,
-        };
-        test.organization = test.create_administrator(ORGANIZATION, ADMIN_EMAIL).await;
-        test.admin = Some(test.sign_in(ADMIN_EMAIL, PASSWORD).await);
-        test
+        }
     }
 
     async fn stop(&self) {
@@ -198,7 +225,8 @@ impl TestApp {
     /// Lets time pass, and signs the administrator in again: nobody's token lasts that long.
     pub(crate) async fn later(&mut self, duration: chrono::Duration) {
         self.clock.advance(duration);
-        self.admin = Some(self.sign_in(ADMIN_EMAIL, PASSWORD).await);
+        let (email, password) = self.administrator;
+        self.admin = Some(self.sign_in(email, password).await);
     }
 
     /// Waits until the feed holds everything that was committed.
@@ -291,7 +319,9 @@ fn serve(app: &App, settings: ApiSettings) -> (SocketAddr, ServerHandle) {
     std::thread::spawn(move || {
         actix_web::rt::System::new().block_on(async move {
             let factory = move || actix_web::App::new().configure(|config| api.configure(config));
-            let server = actix_web::HttpServer::new(factory).workers(2).disable_signals();
+            // A connection that a client opened and has not used yet would be answered with 408 after five seconds.
+            let server = actix_web::HttpServer::new(factory).client_request_timeout(Duration::ZERO);
+            let server = server.workers(2).disable_signals();
             let server = server.bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
             let address = server.addrs()[0];
             let server = server.run();

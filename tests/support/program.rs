@@ -20,6 +20,10 @@ pub(crate) fn evenhand(database: &str) -> Command {
     command
 }
 
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port").port()
+}
+
 /// A server process that dies with its owner.
 pub(crate) struct Server {
     process: std::process::Child,
@@ -29,8 +33,7 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a server on a free port, on a database that it makes or brings up to date.
     pub(crate) fn start(database: &str, directory: &Path) -> Self {
-        let port =
-            TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port").port();
+        let port = free_port();
         let process = evenhand(database)
             .current_dir(directory)
             .env("EVENHAND_HTTP__ADDRESS", format!("127.0.0.1:{port}"))
@@ -51,6 +54,31 @@ impl Drop for Server {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// The organisation of the demo.
+pub(crate) const DEMO_ORGANIZATION: &str = "Kestrel & Vale Labelling";
+/// Its administrator.
+pub(crate) const DEMO_ADMIN_EMAIL: &str = "ines.falkenberg@kestrel-vale.example";
+/// Everybody's password in it.
+pub(crate) const DEMO_PASSWORD: &str = "fair-shares-for-all";
+/// Longest time in which the demo must be there.
+const DEMO_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// Builds the demo into a new SQLite file, as anybody would make it.
+pub(crate) async fn build_demo(path: &Path) {
+    let mut demo = evenhand(&format!("sqlite://{}", path.display()))
+        .current_dir(path.parent().expect("a directory"))
+        .args(["demo", "--address", &format!("127.0.0.1:{}", free_port())])
+        .spawn()
+        .expect("the demo starts");
+    // The file gets its name once it is complete.
+    let started = Instant::now();
+    while !path.exists() && started.elapsed() < DEMO_TIMEOUT {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    demo.kill().expect("it ran");
+    demo.wait().expect("it ended");
 }
 
 /// Makes [`ORGANIZATION`] with its administrator, as a person would.

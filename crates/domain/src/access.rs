@@ -142,7 +142,7 @@ fn scope(role: Role, permission: Permission) -> Option<Scope> {
         (ReadCustomers | WriteCustomers | AssignCustomers, Manager) => Team,
         (ReadActivities | LogActivities, Manager) => Team,
         (ReadDeals | WriteDeals | CancelDeals | ReadRevenue | ReadDailyFacts, Manager) => Team,
-        (ReadTargets | ManageTargets | SignTargets, Manager) => Team,
+        (ReadTargets | ManageTargets | SignTargets | CloseTargets, Manager) => Team,
         // A department owes support to targets of other teams.
         (CommitSupport, Manager | Finance) => Organization,
 

@@ -53,7 +53,7 @@ pub use season::{MonthOutput, SEASON_PRIOR_YEARS, Season};
 /// Name of the method, for those who repeat it.
 pub const METHOD: &str = "funnel-back-calculation";
 /// Version of the method; raised whenever the same inputs would give another result.
-pub const METHOD_VERSION: u32 = 1;
+pub const METHOD_VERSION: u32 = 2;
 
 wire_enum! {
     /// What a reader of a derivation has to know about its base.
@@ -76,6 +76,8 @@ wire_enum! {
         TeamLag = "TEAM_LAG",
         /// The time that a step takes is unknown, so the stage is dated without it.
         UnknownLag = "UNKNOWN_LAG",
+        /// The days on which the first stages were wanted have passed: less time is left than the steps take.
+        LateStart = "LATE_START",
         /// The season is unknown, so every month counts the same.
         NoSeason = "NO_SEASON",
         /// The goal is lowered for a new hire by the stated table.
@@ -93,7 +95,7 @@ pub struct Derivation {
     pub method: String,
     /// [`METHOD_VERSION`].
     pub method_version: u32,
-    /// SHA-256 of the inputs in hexadecimal: the seed of the simulation.
+    /// SHA-256 of the inputs but for the goal, in hexadecimal: the seed of the simulation.
     pub seed: String,
     /// What was known.
     pub inputs: Inputs,
@@ -211,6 +213,7 @@ impl Derivation {
             (TeamDealSize, inputs.own_sizes.is_none() && inputs.team_sizes.is_some()),
             (TeamLag, taken().any(|(lag, own)| lag.is_some() && lag != own)),
             (UnknownLag, taken().any(|(lag, _)| lag.is_none())),
+            (LateStart, self.stages.iter().any(|stage| stage.last_on < inputs.window.to)),
             (NoSeason, inputs.season.is_none()),
             (StatedRamp, capacity.is_ramped() && ramp.hires == 0),
             (ObservedRamp, capacity.is_ramped() && ramp.hires > 0),

@@ -40,7 +40,8 @@ impl Derivation {
         int(self.0.method_version)
     }
 
-    /// SHA-256 of the inputs in hexadecimal digits: the seed of the simulation.
+    /// SHA-256 of the inputs but for the goal, in hexadecimal digits: the seed of the simulation, so that all goals are
+    /// judged by the same draws.
     async fn seed(&self) -> &str {
         &self.0.seed
     }

@@ -35,7 +35,7 @@ pub struct ClosedPeriod {
 }
 
 impl Command for ClosePeriod {
-    const PERMISSION: Permission = Permission::ManageTargets;
+    const PERMISSION: Permission = Permission::CloseTargets;
     type Output = ClosedPeriod;
 
     async fn run(&self, tx: &mut Tx) -> Result<ClosedPeriod> {

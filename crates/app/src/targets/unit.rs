@@ -70,11 +70,11 @@ fn is_published(target: &Target) -> bool {
     matches!(target.state, TargetState::Committed | TargetState::Active)
 }
 
-/// Keeps the law of a published unit when a part of it gets other lines, or is withdrawn: what the members are
-/// asked beyond the team becomes its buffer. With `save` unset it is only looked at: the lines may stand later.
+/// Keeps the law of a unit when a part of it gets other lines, or is withdrawn: what the members are asked beyond the
+/// team becomes its buffer. With `save` unset it is only looked at: the lines may stand later.
 ///
 /// # Errors
-/// `ROLL_UP_BROKEN` when the members would be asked less than the team.
+/// `ROLL_UP_BROKEN` when the members would be asked less than a team whose target is published.
 pub(super) async fn keep_law(
     tx: &mut Tx,
     part: &Target,
@@ -83,11 +83,15 @@ pub(super) async fn keep_law(
 ) -> Result<()> {
     let Some(parent) = part.parent_id else { return Ok(()) };
     let parent = tx.read().unscoped_target(parent).await?;
-    if !is_published(&parent) {
+    if matches!(parent.state, TargetState::Closed | TargetState::Withdrawn) {
         return Ok(());
     }
     let unit = Unit::below(&tx.read(), &parent).await?;
-    let buffer = buffer_of(&parent.terms.lines, &unit.children(Some((part.id, lines))))?;
+    let buffer = match buffer_of(&parent.terms.lines, &unit.children(Some((part.id, lines)))) {
+        // Nothing is published before it adds up; until then the members may ask for less.
+        Err(Error::Rejected(_)) if !is_published(&parent) => return Ok(()),
+        buffer => buffer?,
+    };
     let present: Vec<_> = parent.buffer.iter().map(TargetLine::figure).collect();
     if save && buffer != present {
         let acting = acting(tx, parent.owner).await?;

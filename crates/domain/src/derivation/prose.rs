@@ -75,7 +75,7 @@ fn rate(rate: &Rate, what: &str, of: &str, show: fn(Fraction) -> String) -> Stri
             )
         }
         RateBasis::Team => format!(
-            "The person has no {of} on record; the team's {} {what} in {} {of} ({team_rate}{interval}) give {taken}.",
+            "The owner has no {of} on record; the team's {} {what} in {} {of} ({team_rate}{interval}) give {taken}.",
             team.x, team.n
         ),
         RateBasis::Assumed => {
@@ -149,7 +149,7 @@ fn cited(result: &Cited) -> String {
 fn judgement(derivation: &Derivation, judged: &Achievability) -> [String; 3] {
     let Achievability { quantiles, probability, track_record, .. } = judged;
     let whose = match judged.basis {
-        HistoryBasis::Own => "the person's own",
+        HistoryBasis::Own => "the owner's own",
         HistoryBasis::TeamPooled => "the team's",
     };
     let deals = |millionths| Fraction::millionths(millionths).decimal(1);
@@ -183,7 +183,7 @@ fn judgement(derivation: &Derivation, judged: &Achievability) -> [String; 3] {
         format!(" (90 % interval {} to {})", percent(range.low), percent(range.high))
     });
     let reached = format!(
-        "The person reached it in {} of {}{interval}.",
+        "The owner reached it in {} of {}{interval}.",
         track_record.reached,
         counted(track_record.comparable.into(), &format!("comparable {}", period(derivation))),
     );
