@@ -46,6 +46,13 @@ PAGE_50 = """query ($after: String) { activities(first: 50, after: $after) { nod
 LIST = """customers(first: 50, after: $after) { nodes {
   id number name owner { id name } deals(first: 5) { nodes { id number stage value { amount currency } } } } }"""
 DASHBOARD = "query ($after: String) { %s }" % " ".join(f"list{number}: {LIST}" for number in range(12))
+# What an app shows a person in the morning.
+SCREEN = """query ($me: [ID!]!, $start: Date!) {
+  targets(filter: { ownerUser: { in: $me }, periodStart: { eq: $start } }) { nodes { level state lines { metric perWorkday } } }
+  attainment(ownerId: "%s", period: { kind: MONTH, start: $start }) { lines { metric
+    actual { number money { amount } } requiredPerWorkday { number } projected { p10 { number } p50 { number } p90 { number } } } } }"""
+BOARD = """query ($team: ID!, $start: Date!) { leaderboard(teamId: $team, period: { kind: MONTH, start: $start }, metric: REVENUE) {
+  rank user { name } actual { money { amount currency } } } }"""
 POINT = "query ($id: ID!) { node(id: $id) { ... on Customer { id number name stage kind updatedAt } } }"
 WRITE = """mutation ($id: ID!) { logActivity(input: { kind: NOTE, note: "load", customerId: $id }) {
   activity { id } userErrors { message } } }"""
@@ -334,6 +341,35 @@ class Load:
         self.row("mix beside hostile documents", f"{beside:,.0f}/s", f"{beside / alone:.2f} of alone",
                  f"{len(sent) / self.args.seconds:.0f} hostile/s")
 
+    def attainment(self):
+        """One person's distance among all this data, beside the same on the data of the demo."""
+        small = Server(self.args.binary, database(self.args, self.kind, 1)[0], self.args.port + 1)
+        try:
+            sides = [(self.server, self.screens(self.server)), (small, self.screens(small))]
+            times = ([], [])
+            for round in range(20 * VARIANTS):
+                for (server, screens), seen in zip(sides, times):
+                    token, body = screens[round % VARIANTS]
+                    seen.append(timed(server.base, token, body))
+            here, there = (percentile(seen[VARIANTS:], 50) for seen in times)
+            self.row("a person's screen of the day", f"{here:.1f} ms", f"{here / there:.2f} of the demo's", f"demo {there:.1f} ms")
+        finally:
+            small.stop()
+        teams = self.server.ask(self.token, "{ teams(first: 100) { nodes { id name parent { id } } } }")["teams"]["nodes"]
+        for team in [team for team in teams if not team["parent"]][:1] + [team for team in teams if team["parent"]][:1]:
+            body = {"query": BOARD, "variables": {"team": team["id"], "start": month()}}
+            rows = self.server.ask(self.token, BOARD, team=team["id"], start=month())["leaderboard"]
+            seen = [timed(self.server.base, self.token, body) for _ in range(10)]
+            self.row(f"leaderboard of {len(rows)} people", f"{percentile(seen, 50):.0f} ms")
+
+    def screens(self, server):
+        """Tokens and requests of some who sell."""
+        token = server.token()
+        people = server.ask(token, "{ users(first: 100, filter: { role: { eq: REP } }) { nodes { id email } } }")
+        people = random.Random(1).sample(people["users"]["nodes"], VARIANTS)
+        body = lambda id: {"query": SCREEN % id, "variables": {"me": [id], "start": month()}}
+        return [(server.token(person["email"]), body(person["id"])) for person in people]
+
     def flood(self):
         """One organisation far over its quota, another one at its usual pace."""
         self.server.stop()
@@ -397,6 +433,19 @@ class Probe:
         return [time for found, time in self.seen if found == status]
 
 
+def month():
+    """First day of this month."""
+    return time.strftime("%Y-%m-01")
+
+
+def timed(base, token, body):
+    started = time.monotonic()
+    status, answer = post(base, token, body)
+    if status != 200 or "errors" in json.loads(answer):
+        sys.exit(f"the server answered {status}: {answer[:500]}")
+    return (time.monotonic() - started) * 1000
+
+
 def logged_statements(text):
     """Statements with their parameters, from the log of PostgreSQL."""
     lines = text.splitlines()
@@ -423,16 +472,38 @@ def send_hostile(base, token, sent, stop):
         time.sleep(max(0.0, started + len(sent) / 100 - time.monotonic()))
 
 
-def build(args, database, secret_environment):
+def build(args, database, times):
     """Fills a database through the server's own door, once."""
     print(f"building the data in {database.split('@')[-1]}: this takes some minutes", flush=True)
     started = time.monotonic()
-    process = subprocess.Popen([args.binary, "demo", "--times", str(args.times), "--address", f"127.0.0.1:{args.port}",
-                                "--database", database], env=secret_environment, cwd=args.data, stdout=subprocess.DEVNULL)
-    wait_for(f"http://127.0.0.1:{args.port}/ready", 3600)
+    environment = {"PATH": os.environ["PATH"], "EVENHAND_AUTH__SECRET": SECRET, "EVENHAND_LOG__FILTER": "error"}
+    process = subprocess.Popen([args.binary, "demo", "--times", str(times), "--address", f"127.0.0.1:{args.port + 2}",
+                                "--database", database], env=environment, cwd=args.data, stdout=subprocess.DEVNULL)
+    wait_for(f"http://127.0.0.1:{args.port + 2}/ready", 3600)
     process.send_signal(signal.SIGINT)
     process.wait(60)
     print(f"built in {time.monotonic() - started:.0f} s", flush=True)
+
+
+def database(args, kind, times):
+    """Address and log of a database with so many tellings of the demo, which is built where it is missing."""
+    if kind == "SQLite":
+        path = Path(args.data) / f"load-{times}.db"
+        if not path.exists():
+            build(args, f"sqlite://{path}", times)
+        return f"sqlite://{path}", None
+    name = f"load_{times}"
+    url, log = args.postgres.rsplit("/", 1)[0] + "/" + name, Path(args.data) / "postgres" / "server.log"
+    exists = subprocess.run(["psql", args.postgres, "-Atc", f"SELECT 1 FROM pg_database WHERE datname = '{name}'"],
+                            capture_output=True, text=True, check=True).stdout.strip()
+    if not exists:
+        draft = url + "_draft"
+        for statement in (f"DROP DATABASE IF EXISTS {name}_draft", f"CREATE DATABASE {name}_draft"):
+            subprocess.run(["psql", args.postgres, "-qXc", statement], check=True)
+        build(args, draft, times)
+        subprocess.run(["psql", args.postgres, "-qXc", f"ALTER DATABASE {name}_draft RENAME TO {name}"], check=True)
+        subprocess.run(["psql", url, "-qXc", "VACUUM ANALYZE"], check=True)
+    return url, log
 
 
 def main():
@@ -441,7 +512,7 @@ def main():
     parser.add_argument("--data", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--postgres", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--databases", default="SQLite,PostgreSQL", help="which, separated by commas")
-    parser.add_argument("--only", default="throughput,subscriptions,overload,hostile,flood", help="which measurements")
+    parser.add_argument("--only", default="throughput,subscriptions,attainment,overload,hostile,flood", help="which measurements")
     parser.add_argument("--seconds", type=int, default=10, help="length of each measurement")
     parser.add_argument("--times", type=int, default=19, help="size of the data, in tellings of the demo")
     parser.add_argument("--subscriptions", type=int, default=2000)
@@ -449,28 +520,11 @@ def main():
     parser.add_argument("--port", type=int, default=8899)
     args = parser.parse_args()
 
-    environment = {"PATH": os.environ["PATH"], "EVENHAND_AUTH__SECRET": SECRET, "EVENHAND_LOG__FILTER": "error"}
     for kind in args.databases.split(","):
-        if kind == "SQLite":
-            path = Path(args.data) / f"load-{args.times}.db"
-            database, log = f"sqlite://{path}", None
-            if not path.exists():
-                build(args, database, environment)
-        else:
-            name = f"load_{args.times}"
-            database, log = args.postgres.rsplit("/", 1)[0] + "/" + name, Path(args.data) / "postgres" / "server.log"
-            exists = subprocess.run(["psql", args.postgres, "-Atc", f"SELECT 1 FROM pg_database WHERE datname = '{name}'"],
-                                    capture_output=True, text=True, check=True).stdout.strip()
-            if not exists:
-                draft = database + "_draft"
-                for statement in (f"DROP DATABASE IF EXISTS {name}_draft", f"CREATE DATABASE {name}_draft"):
-                    subprocess.run(["psql", args.postgres, "-qXc", statement], check=True)
-                build(args, draft, environment)
-                subprocess.run(["psql", args.postgres, "-qXc", f"ALTER DATABASE {name}_draft RENAME TO {name}"], check=True)
-                subprocess.run(["psql", database, "-qXc", "VACUUM ANALYZE"], check=True)
+        url, log = database(args, kind, args.times)
         print(f"\n{kind}", flush=True)
         with tempfile.TemporaryDirectory(prefix="evenhand-load-") as scratch:
-            load = Load(args, scratch, kind, database, log)
+            load = Load(args, scratch, kind, url, log)
             try:
                 for part in args.only.split(","):
                     load.renew()

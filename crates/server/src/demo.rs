@@ -51,7 +51,8 @@ pub fn accounts() -> Vec<DemoAccount> {
     people::accounts().into_iter().map(account).collect()
 }
 
-/// Builds the organisation with its history up to yesterday, told `times` over, each time with other customers.
+/// Builds the organisation with its history up to yesterday, told `times` over, each time with other
+/// customers and other people who sell.
 /// `on_progress` is told how many of how many steps are done.
 ///
 /// # Errors

@@ -2,7 +2,7 @@
 //! some customers in each. Everything is recorded now; when it happened lies in the past.
 
 use evenhand_app::Command;
-use evenhand_domain::access::Permission;
+use evenhand_domain::access::{Permission, Role};
 use evenhand_domain::activities::{Activity, NewActivity};
 use evenhand_domain::change::{Aggregate, Change};
 use evenhand_domain::customers::{Advance, Customer, NewCustomer, NewEvidence, NewStage};
@@ -21,8 +21,8 @@ use super::story::{Credit, DealStep, DealStepKind, DealStory, Evidence, Story, T
 
 /// What the history refers to.
 pub(super) struct Founded {
-    /// By place in the plan.
-    people: Vec<UserId>,
+    /// By telling and place in the plan.
+    people: Vec<Vec<UserId>>,
     /// By place in the list of goods.
     goods: Vec<ProductId>,
     /// Numbers of the first customer and the first deal.
@@ -65,23 +65,30 @@ impl Command for Found<'_> {
             customers,
             deals,
         };
-        for person in &self.plan.people {
-            founded.people.push(if person.name == people::ADMIN {
-                self.admin
-            } else {
-                self.employ(tx, person, &teams).await?
-            });
+        for time in 0..self.times {
+            let mut staff: Vec<UserId> = Vec::new();
+            for person in &self.plan.people {
+                // Who sells does so once; all others are there for every telling.
+                let known = founded.people.first().and_then(|first| first.get(staff.len()).copied());
+                staff.push(match known.filter(|_| person.role != Role::Rep) {
+                    Some(known) => known,
+                    None if person.name == people::ADMIN => self.admin,
+                    None => self.employ(tx, person, time, &teams).await?,
+                });
+            }
+            founded.people.push(staff);
         }
         Ok(founded)
     }
 }
 
 impl Found<'_> {
-    async fn employ(&self, tx: &mut Tx, person: &Person, teams: &[TeamId]) -> Result<UserId> {
+    async fn employ(&self, tx: &mut Tx, person: &Person, time: usize, teams: &[TeamId]) -> Result<UserId> {
         let now = tx.now();
+        let name = if time == 0 { person.name.to_owned() } else { format!("{} {}", person.name, time + 1) };
         let input = NewUser {
-            name: person.name.to_owned(),
-            email: Some(people::email(person.name)),
+            email: Some(people::email(&name)),
+            name,
             role: person.role,
             hired_on: Some(person.hired_on),
         };
@@ -269,7 +276,12 @@ impl Tell<'_> {
     }
 
     fn person(&self, place: usize) -> Result<UserId> {
-        self.founded.people.get(place).copied().ok_or_else(|| unplanned("person"))
+        self.founded
+            .people
+            .get(self.time)
+            .and_then(|people| people.get(place))
+            .copied()
+            .ok_or_else(|| unplanned("person"))
     }
 }
 
