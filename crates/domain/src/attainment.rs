@@ -5,8 +5,6 @@
 //! counts to pieces (to millionths of a piece per workday), ratios to parts per million. Nothing is capped: who
 //! has done three times as much as asked stands at 3 000 000 ppm.
 
-use std::collections::HashSet;
-
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -15,7 +13,7 @@ use crate::daily_facts::Figures;
 use crate::derivation::Quantiles;
 use crate::error::{Error, Result};
 use crate::fraction::Fraction;
-use crate::id::{DealId, TargetId};
+use crate::id::TargetId;
 use crate::money::Money;
 use crate::targets::{Metric, Quantity, TargetLine, WHOLE_PPM};
 use crate::time::Timestamp;
@@ -74,31 +72,13 @@ impl Progress {
     }
 }
 
-/// A deal that is open at the moment asked about.
+/// What the days to come bring of one metric, on top of what is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OpenDeal {
-    /// Which.
-    pub deal_id: DealId,
-    /// What winning it adds to the metric: one piece, or its value.
-    pub quantity: Quantity,
-    /// How likely a deal at its stage is won within the period, in parts per million.
-    pub probability_ppm: u32,
-}
-
-/// What is known about the days to come, for one metric. An open deal is either inside the owner's run rate or
-/// listed by itself, never both.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outlook {
-    /// What days like the owner's own bring, in pieces or minor units, from whatever source: deals that are open
-    /// now are inside.
-    RunRate(Quantiles),
-    /// What days like the owner's own bring from business that does not exist yet, and the open deals.
-    NewBusinessAndPipeline {
-        /// Without any deal that is open now.
-        new_business: Quantiles,
-        /// The open deals, each once. Those in another unit than the target are not counted.
-        pipeline: Vec<OpenDeal>,
-    },
+pub struct Outlook {
+    /// In pieces or minor units.
+    pub quantiles: Quantiles,
+    /// What this rests on.
+    pub basis: ProjectionBasis,
 }
 
 wire_enum! {
@@ -108,7 +88,7 @@ wire_enum! {
         Flat = "FLAT",
         /// The owner's own days; open deals are inside and not added.
         RunRate = "RUN_RATE",
-        /// The owner's own days without deals that are open now, and those deals by the chance of their stage.
+        /// The owner's own days without deals that are open now, and those deals by the chance of their age.
         NewBusinessAndPipeline = "NEW_BUSINESS_AND_PIPELINE",
     }
 }
@@ -279,8 +259,7 @@ impl Snapshot {
 /// projected as it began.
 ///
 /// # Errors
-/// [`Error::Internal`] for an outlook that contradicts itself: quantiles that fall, a deal that stands twice, a
-/// probability above 100 %.
+/// [`Error::Internal`] for an outlook with quantiles that fall.
 pub fn attain(
     lines: &[TargetLine],
     figures: &Figures,
@@ -333,36 +312,12 @@ fn attain_line(
 
 impl Outlook {
     fn project(&self, like: Quantity, done: i128) -> Result<Projection> {
-        let (quantiles, pipeline, basis) = match self {
-            Self::RunRate(quantiles) => (quantiles, &[][..], ProjectionBasis::RunRate),
-            Self::NewBusinessAndPipeline { new_business, pipeline } => {
-                (new_business, &pipeline[..], ProjectionBasis::NewBusinessAndPipeline)
-            }
-        };
-        let &Quantiles { p10, p25, p50, p75, p90 } = quantiles;
+        let &Quantiles { p10, p25, p50, p75, p90 } = &self.quantiles;
         if ![p10, p25, p50, p75, p90].is_sorted() {
             return Err(Error::Internal("the quantiles of an outlook fall".into()));
         }
-        let mut seen = HashSet::new();
-        let mut expected: i128 = 0;
-        for deal in pipeline {
-            if !seen.insert(deal.deal_id) || i64::from(deal.probability_ppm) > WHOLE_PPM {
-                return Err(Error::Internal(format!(
-                    "deal {} is twice or too likely in an outlook",
-                    deal.deal_id
-                )));
-            }
-            if like.with_value(deal.quantity.value()) == deal.quantity {
-                expected += i128::from(deal.quantity.value()) * i128::from(deal.probability_ppm);
-            }
-        }
-        let whole = i128::from(WHOLE_PPM);
-        // One division for the whole sum, so that each quantile is rounded once.
-        let end = |quantile: i64| {
-            let exact = (done + i128::from(quantile)) * whole + expected;
-            like.with_value(narrow(divide(exact, whole).unwrap_or(0)))
-        };
-        Ok(Projection::of(quantiles, basis, end))
+        let end = |quantile: i64| like.with_value(narrow(done + i128::from(quantile)));
+        Ok(Projection::of(&self.quantiles, self.basis, end))
     }
 }
 

@@ -12,7 +12,7 @@ use evenhand_domain::customers::CustomerStage;
 use evenhand_domain::derivation::FunnelCounts;
 use evenhand_domain::derivation::history::{PastCounts, PastDeal, PastProspect, RecordSpan};
 use evenhand_domain::error::{Error, Result};
-use evenhand_domain::id::{DealId, EntityId, UserId};
+use evenhand_domain::id::{EntityId, UserId};
 use evenhand_domain::time::{DateRange, Timestamp};
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, JoinType, Query, SelectStatement, SimpleExpr, UnionType};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, FromQueryResult};
@@ -310,7 +310,6 @@ impl Reader<'_> {
             .to_owned();
         let restore = |row: CourseRow| {
             Ok(DealCourse {
-                deal_id: DealId::from_uuid(row.id),
                 owner_id: UserId::from_uuid(row.owner_id),
                 opened_at: Timestamp::new(row.opened_at),
                 won_at: row.won_at.map(Timestamp::new),

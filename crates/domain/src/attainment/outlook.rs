@@ -6,11 +6,11 @@ use chrono::{Days, NaiveDate};
 use chrono_tz::Tz;
 use sha2::{Digest, Sha256};
 
-use super::{Crew, OpenDeal, Outlook, actual};
+use super::{Crew, Outlook, ProjectionBasis, actual};
 use crate::daily_facts::Figures;
 use crate::derivation::{Draws, Quantiles};
 use crate::fraction::Fraction;
-use crate::id::{DealId, UserId};
+use crate::id::UserId;
 use crate::money::Money;
 use crate::targets::{Metric, Quantity, WHOLE_PPM, WORKDAYS_MAX};
 use crate::time::{DateRange, Timestamp};
@@ -27,14 +27,16 @@ pub const PIPELINE_DAYS: u64 = 365;
 pub const PIPELINE_DEALS_MIN: usize = 20;
 /// Days from one forecast that is scored to the next: a week.
 pub const FORECAST_DAYS: u64 = 7;
+/// Throws for open deals in all draws together; where deals are many, fewer draws tell as much.
+const THROWS_MAX: usize = 2_000_000;
+/// Fewest draws, however many deals are open.
+const DRAWS_MIN: usize = 200;
 /// Fewer deals than these tell no chance of their age.
 const EXAMPLES_MIN: usize = 10;
 
 /// A deal, as far as the chance of open ones follows from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DealCourse {
-    /// Which.
-    pub deal_id: DealId,
     /// Who sells.
     pub owner_id: UserId,
     /// When it began.
@@ -52,7 +54,6 @@ pub struct DealCourse {
 /// A deal in local days. What was taken back counts as not won, from the day on which it was won.
 #[derive(Clone, Copy, Debug)]
 struct Course {
-    deal_id: DealId,
     opened_on: NaiveDate,
     /// When it ended, and whether it was won; `None` while it is open.
     ended: Option<(NaiveDate, bool)>,
@@ -66,13 +67,15 @@ impl Course {
         u64::try_from((won_on - self.opened_on).num_days()).ok()
     }
 
-    /// What it adds to deals or revenue in the unit of `like`; `None` for another unit.
-    fn quantity(&self, metric: Metric, like: Quantity) -> Option<Quantity> {
-        let quantity = match metric {
-            Metric::Revenue => self.value.map(Quantity::Money)?,
-            _ => Quantity::Count(1),
-        };
-        (like.with_value(quantity.value()) == quantity).then_some(quantity)
+    /// What it adds to deals, in millionths, or to revenue in the unit of `like`, in minor units; `None` for another unit.
+    fn value_in(&self, metric: Metric, like: Quantity) -> Option<i64> {
+        match metric {
+            Metric::Revenue => {
+                let value = self.value.map(Quantity::Money)?;
+                (like.with_value(value.value()) == value).then(|| value.value())
+            }
+            _ => Some(WHOLE_PPM),
+        }
     }
 }
 
@@ -96,7 +99,7 @@ impl Pipeline {
             let counts = deal.opened_at <= as_of
                 && opened_on + Days::new(PIPELINE_DAYS) > today
                 && crew.counts(deal.owner_id, ended.map_or(today, |(day, _)| day));
-            counts.then_some(Course { deal_id: deal.deal_id, opened_on, ended, value: deal.value })
+            counts.then_some(Course { opened_on, ended, value: deal.value })
         };
         Self { today, deals: courses.iter().filter_map(course).collect() }
     }
@@ -132,30 +135,25 @@ impl Pipeline {
         Some(chances)
     }
 
-    /// The open deals with their chances to be won within the next `horizon` days; `None` as for
-    /// [`Pipeline::chances`].
-    fn open(&self, metric: Metric, like: Quantity, horizon: u64) -> Option<Vec<OpenDeal>> {
+    /// What each open deal adds to a metric in the unit of `like`, with its chance to be won within the next `horizon`
+    /// days; `None` as for [`Pipeline::chances`].
+    fn open(&self, metric: Metric, like: Quantity, horizon: u64) -> Option<Vec<(i64, u32)>> {
         let age = |deal: &Course| u64::try_from((self.today - deal.opened_on).num_days()).unwrap_or(0);
         let open = || self.deals.iter().filter(|deal| deal.ended.is_none());
         let chances = self.chances(open().map(age).max().unwrap_or(0), horizon)?;
         let chance = |deal: &Course| chances.get(usize::try_from(age(deal)).ok()?).copied();
-        let of = |deal: &Course| {
-            let quantity = deal.quantity(metric, like)?;
-            Some(OpenDeal { deal_id: deal.deal_id, quantity, probability_ppm: chance(deal)? })
-        };
-        Some(open().filter_map(of).collect())
+        Some(open().filter_map(|deal| Some((deal.value_in(metric, like)?, chance(deal)?))).collect())
     }
 
-    /// What was won on each day within `horizon` days of its beginning, in millionths: the part that a span of so many
-    /// days holds on average of deals that began within it. A deal that took `d` of `h` days is won within the span in
-    /// which it began for `h - d` of `h` beginnings.
+    /// What was won on each day within `horizon` days of its beginning: the part that a span of so many days holds on
+    /// average of deals that began within it. A deal that took `d` of `h` days is won within the span in which it began
+    /// for `h - d` of `h` beginnings.
     fn new_business(&self, metric: Metric, like: Quantity, horizon: u64) -> Vec<(NaiveDate, i64)> {
         let part = |deal: &Course| {
             let (won_on, _) = deal.ended?;
             let left = i128::from(horizon.checked_sub(deal.days_to_win()?)?);
-            let value = i128::from(deal.quantity(metric, like)?.value());
-            let micros = Fraction::new(value * left * i128::from(WHOLE_PPM), horizon.into())?.round();
-            Some((won_on, i64::try_from(micros).ok()?))
+            let value = i128::from(deal.value_in(metric, like)?);
+            Some((won_on, i64::try_from(Fraction::new(value * left, horizon.into())?.round()).ok()?))
         };
         self.deals.iter().filter_map(part).collect()
     }
@@ -188,12 +186,15 @@ impl Past<'_> {
         if !metric.is_additive() || days_left == 0 {
             return None;
         }
-        self.with_pipeline((metric, like), days_left, until).or_else(|| {
+        let pipeline = matches!(metric, Metric::DealsWon | Metric::Revenue);
+        let with_pipeline = || self.with_pipeline((metric, like), days_left, until);
+        pipeline.then(with_pipeline).flatten().or_else(|| {
             let done = self
                 .days
                 .iter()
                 .map(|(&day, figures)| (day, actual(figures, metric, like).map_or(0, Quantity::value)));
-            self.draw(metric, done, days_left).map(Outlook::RunRate)
+            let (draws, _) = self.draw(metric, done, days_left, PROJECTION_DRAWS)?;
+            Some(Outlook { quantiles: draws.quantiles(), basis: ProjectionBasis::RunRate })
         })
     }
 
@@ -203,36 +204,35 @@ impl Past<'_> {
         days_left: u32,
         until: NaiveDate,
     ) -> Option<Outlook> {
-        if !matches!(metric, Metric::DealsWon | Metric::Revenue) {
-            return None;
-        }
         // Today's work is done; the first day to come is tomorrow.
         let horizon =
             u64::try_from((until - self.history.to).num_days() - 1).ok().filter(|&days| days > 0)?;
-        let pipeline = self.pipeline.open(metric, like, horizon)?;
+        let open = self.pipeline.open(metric, like, horizon)?;
+        let draws = THROWS_MAX / open.len().max(1);
+        let draws = u32::try_from(draws.max(DRAWS_MIN)).unwrap_or(u32::MAX).min(PROJECTION_DRAWS);
         let won = self.pipeline.new_business(metric, like, horizon);
-        let micros = self.draw(metric, won.into_iter(), days_left)?;
-        let whole = |micros: i64| {
-            let value = Fraction::new(micros.into(), WHOLE_PPM.into())?.round();
-            i64::try_from(value).ok()
+        let (new_business, seed) = self.draw(metric, won.into_iter(), days_left, draws)?;
+        let all = new_business.plus(&open, seed).quantiles();
+        let unit = if metric == Metric::Revenue { 1 } else { WHOLE_PPM };
+        let whole = |value: i64| i64::try_from(Fraction::new(value.into(), unit.into())?.round()).ok();
+        let quantiles = Quantiles {
+            p10: whole(all.p10)?,
+            p25: whole(all.p25)?,
+            p50: whole(all.p50)?,
+            p75: whole(all.p75)?,
+            p90: whole(all.p90)?,
         };
-        let new_business = Quantiles {
-            p10: whole(micros.p10)?,
-            p25: whole(micros.p25)?,
-            p50: whole(micros.p50)?,
-            p75: whole(micros.p75)?,
-            p90: whole(micros.p90)?,
-        };
-        Some(Outlook::NewBusinessAndPipeline { new_business, pipeline })
+        Some(Outlook { quantiles, basis: ProjectionBasis::NewBusinessAndPipeline })
     }
 
-    /// Draws the sums of `days_left` workdays like those of history, to which `values` of days belong.
+    /// Draws the sums of `days_left` workdays like those of history, to which `values` of days belong; with the seed.
     fn draw(
         &self,
         metric: Metric,
         values: impl Iterator<Item = (NaiveDate, i64)>,
         days_left: u32,
-    ) -> Option<Quantiles> {
+        draws: u32,
+    ) -> Option<(Draws, [u8; 32])> {
         let (&first, _) = self.days.range(self.history.from..self.history.to).next()?;
         let history = DateRange { from: first, ..self.history };
         let dates: Vec<NaiveDate> =
@@ -249,7 +249,8 @@ impl Past<'_> {
         let most = series.iter().map(|value| value.unsigned_abs()).max().unwrap_or(0);
         i64::try_from(most).ok()?.checked_mul(WORKDAYS_MAX.into())?;
         let told = format!("{} {first} {} {days_left} {series:?}", metric.as_str(), history.to);
-        Some(Draws::new(&[series], days_left, PROJECTION_DRAWS, Sha256::digest(told).into())?.quantiles())
+        let seed: [u8; 32] = Sha256::digest(told).into();
+        Some((Draws::new(&[series], days_left, draws, seed)?, seed))
     }
 }
 
@@ -279,9 +280,8 @@ mod tests {
     }
 
     /// A deal that began on a day, and was won after so many days, if at all.
-    fn deal(number: u128, opened_on: NaiveDate, won_after: Option<u64>) -> DealCourse {
+    fn deal(opened_on: NaiveDate, won_after: Option<u64>) -> DealCourse {
         DealCourse {
-            deal_id: DealId::from_uuid(Uuid::from_u128(number)),
             owner_id: me(),
             opened_at: at(opened_on),
             won_at: won_after.map(|days| at(opened_on + Days::new(days))),
@@ -298,19 +298,17 @@ mod tests {
     /// Forty deals, one a day from the first of January: of each four one is won after 5 days and one after 20.
     fn forty() -> Vec<DealCourse> {
         let won_after = |number: u64| [Some(5), Some(20), None, None][number as usize % 4];
-        (0..40)
-            .map(|number| deal(number.into(), date("2026-01-01") + Days::new(number), won_after(number)))
-            .collect()
+        (0..40).map(|number| deal(date("2026-01-01") + Days::new(number), won_after(number))).collect()
     }
 
     #[test]
     fn the_chance_of_an_open_deal_is_that_of_deals_of_its_age() {
         // A deal that is ten days old on the first of March, beside the twenty that nobody bought.
         let mut courses = forty();
-        courses.push(deal(40, date("2026-02-19"), None));
+        courses.push(deal(date("2026-02-19"), None));
         let open = |metric, like, today, horizon| {
             let found = pipeline(&courses, today).open(metric, like, horizon)?;
-            Some(found.iter().map(|deal| deal.probability_ppm).collect::<Vec<_>>())
+            Some(found.iter().map(|&(_, chance)| chance).collect::<Vec<_>>())
         };
         let deals = Quantity::Count(0);
         let chances = open(Metric::DealsWon, deals, "2026-03-01", 10).expect("chances");
@@ -327,7 +325,7 @@ mod tests {
 
     #[test]
     fn a_deal_stands_as_it_was_known_at_the_moment() {
-        let mut courses = vec![deal(1, date("2026-01-01"), Some(10)), deal(2, date("2026-01-20"), None)];
+        let mut courses = vec![deal(date("2026-01-01"), Some(10)), deal(date("2026-01-20"), None)];
         courses[0].cancelled_at = Some(at(date("2026-02-01")));
         for (today, open, won) in
             [("2026-01-10", 1, 0), ("2026-01-11", 0, 1), ("2026-01-31", 1, 1), ("2026-02-01", 1, 0)]
@@ -346,7 +344,7 @@ mod tests {
         // Ten deals of five days fit into half of the spans of ten days, those of twenty into none.
         assert_eq!(new.iter().map(|(_, micros)| micros).sum::<i64>(), 10 * 500_000);
         let new = pipeline(&forty(), "2026-06-01").new_business(Metric::Revenue, usd(0), 40);
-        assert_eq!(new.iter().map(|(_, micros)| micros).sum::<i64>(), 10 * 1_000 * (875_000 + 500_000));
+        assert_eq!(new.iter().map(|(_, minor)| minor).sum::<i64>(), 10 * (875 + 500));
     }
 
     /// What can be expected on a day, from one call and one deal a day since the first of January.
@@ -366,19 +364,23 @@ mod tests {
 
     #[test]
     fn one_basis_is_chosen_and_an_open_deal_counts_once() {
-        let Some(Outlook::RunRate(run_rate)) = outlook(&[], "2026-03-01", Metric::DealsWon, 10) else {
-            panic!("no run rate")
-        };
-        assert_eq!((run_rate.p10, run_rate.p90), (10, 10), "a deal on each day");
-        let Some(Outlook::NewBusinessAndPipeline { new_business, pipeline }) =
-            outlook(&forty(), "2026-03-01", Metric::DealsWon, 10)
-        else {
-            panic!("no pipeline")
-        };
-        // Nothing is left of the run rate but what began and was won within ten days.
-        assert!(new_business.p90 < 3, "{new_business:?}");
-        assert_eq!(pipeline.len(), 20);
-        assert!(matches!(outlook(&forty(), "2026-03-01", Metric::Calls, 10), Some(Outlook::RunRate(_))));
+        let run_rate = outlook(&[], "2026-03-01", Metric::DealsWon, 10).expect("a run rate");
+        assert_eq!(run_rate.basis, ProjectionBasis::RunRate);
+        assert_eq!((run_rate.quantiles.p10, run_rate.quantiles.p90), (10, 10), "a deal on each day");
+        let found = outlook(&forty(), "2026-03-01", Metric::DealsWon, 10).expect("a pipeline");
+        assert_eq!(found.basis, ProjectionBasis::NewBusinessAndPipeline);
+        // Nobody buys deals as old as those that are open; what is left is what began and was won within ten days.
+        assert!(found.quantiles.p90 < 3, "{found:?}");
+        // Thirty fresh deals beside them, of each of which a quarter is won: 7.5, give or take 2.4.
+        let fresh = (0..30).map(|_| deal(date("2026-03-01"), None));
+        let fresh: Vec<_> = forty().into_iter().chain(fresh).collect();
+        let more = outlook(&fresh, "2026-03-01", Metric::DealsWon, 10).expect("a pipeline").quantiles;
+        assert!(
+            (3..=6).contains(&more.p10) && (7..=10).contains(&more.p50) && (10..=14).contains(&more.p90),
+            "{more:?}"
+        );
+        let calls = outlook(&forty(), "2026-03-01", Metric::Calls, 10).expect("a run rate");
+        assert_eq!(calls.basis, ProjectionBasis::RunRate);
         assert_eq!(outlook(&forty(), "2026-03-01", Metric::LeadQuality, 10), None, "a share");
         assert_eq!(outlook(&forty(), "2026-03-01", Metric::Calls, 0), None, "no day is left");
         assert_eq!(outlook(&forty(), "2026-01-20", Metric::Calls, 10), None, "too few days");

@@ -74,6 +74,21 @@ impl Draws {
         Some(Self(totals))
     }
 
+    /// With what each of `chances` adds to each draw: its value, as often as its probability in parts per million says.
+    #[must_use]
+    pub fn plus(self, chances: &[(i64, u32)], seed: [u8; 32]) -> Self {
+        let mut dice = Dice::new(seed, PPM as u64);
+        let mut came = |probability: u32| dice.throw() < probability as usize;
+        // The parts do not depend on each other, so it does not matter that the totals come in order.
+        let mut total = |total: i64| {
+            let values = chances.iter().filter(|&&(_, probability)| came(probability));
+            values.fold(total, |sum, &(value, _)| sum.saturating_add(value))
+        };
+        let mut totals: Vec<i64> = self.0.into_iter().map(&mut total).collect();
+        totals.sort_unstable();
+        Self(totals)
+    }
+
     /// The totals, in ascending order.
     pub fn totals(&self) -> &[i64] {
         &self.0
@@ -160,6 +175,16 @@ mod tests {
         let days: Vec<i64> = (0..40).map(|day| i64::from(day < 20 && day % 10 == 0)).collect();
         let draws = draw(&[&days], 20, 1_000).expect("draws");
         assert_eq!((draws.totals().first(), draws.totals().last()), (Some(&0), Some(&2)));
+    }
+
+    #[test]
+    fn chances_come_as_often_as_they_are_likely() {
+        let draws = Draws(vec![5; 100_000]).plus(&[(10, 250_000), (100, 0), (1_000, 1_000_000)], SEED);
+        let came = draws.totals().iter().filter(|&&total| total == 1_015).count();
+        // Binomial with a standard deviation of 137.
+        assert!((24_500..25_500).contains(&came), "{came}");
+        assert!(draws.totals()[..100_000 - came].iter().all(|&total| total == 1_005));
+        assert_eq!(Draws(vec![1, 2]).plus(&[], SEED), Draws(vec![1, 2]));
     }
 
     #[test]
