@@ -1,6 +1,5 @@
 //! The distance to targets in GraphQL, asked and live.
 
-use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,13 +25,16 @@ use crate::wire::Wire;
 
 /// How often a quiet subscription looks for what other nodes did: often enough for a push within a second.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
+/// How long news is gathered before the distance is computed anew: a busy team is not computed at each entry.
+const GATHER: Duration = Duration::from_millis(250);
 /// Decimals of pieces per workday, which are kept in millionths.
 const PER_WORKDAY_DECIMALS: u32 = 6;
 
 /// A number with its unit: one of the two fields is set.
 #[derive(SimpleObject)]
 pub(crate) struct Quantity {
-    /// How many; for the lead quality the share of usable leads, 0 to 1. Null for money.
+    /// How many; for the lead quality the leads found usable by the leads collected, both in the period, so above 1 where
+    /// earlier leads were found usable. Null for money.
     number: Option<Decimal>,
     /// How much money; null for what is counted.
     money: Option<Money>,
@@ -190,7 +192,7 @@ impl Attainment {
     }
 
     /// The numbers of the target; without one all numbers, compared with nothing. Empty where you see the target only
-    /// because your department owes something for it.
+    /// because your department owes something for it, or you answer for its terms.
     async fn lines(&self) -> Vec<AttainmentLine> {
         let has_target = self.0.has_target;
         self.0.lines.iter().map(|&line| AttainmentLine { line, has_target }).collect()
@@ -236,18 +238,8 @@ pub(crate) async fn of_target(
     let key = TargetAt { target: Arc::new(target.clone()), as_of: as_of.map(|at| at.0) };
     let asker = Request::of(ctx).asker();
     let found = Request::of(ctx).loaders().attainments.load(key, |keys| async move {
-        let mut moments: HashMap<Option<Timestamp>, Vec<TargetAt>> = HashMap::new();
-        for key in keys {
-            moments.entry(key.as_of).or_default().push(key);
-        }
-        let mut found = HashMap::new();
-        for (as_of, keys) in moments {
-            let targets = keys.iter().map(|key| targets::Target::clone(&key.target)).collect();
-            let mut attained = asker.query(&AttainmentOfTargets { targets, as_of }).await?;
-            let key = |key: TargetAt| attained.remove(&key.target.id).map(|attained| (key, attained));
-            found.extend(keys.into_iter().filter_map(key));
-        }
-        Ok(found)
+        let targets = keys.iter().map(|key| (targets::Target::clone(&key.target), key.as_of)).collect();
+        Ok(keys.into_iter().zip(asker.query(&AttainmentOfTargets(targets)).await?).collect())
     });
     let attained = found.await?.ok_or_else(|| Error::Internal("a target without a distance".into()))?;
     Ok(Attainment(attained))
@@ -348,7 +340,8 @@ impl AttainmentQueries {
         Ok(Attainment(Request::of(ctx).query(&query).await?))
     }
 
-    /// The people who are in a team or below it, ranked by what they have done in a period up to now. Ranks count
+    /// The people who are in a team or below it, ranked by what they have done in a period up to now, whether it is closed
+    /// or not. Ranks count
     /// everybody; you see the rows of those in your reach. Revenue counts in the organisation's currency.
     async fn leaderboard(
         &self,
@@ -417,6 +410,9 @@ async fn next(
         let (position, concerns) = request.fresh_query(&look).await?;
         let more = told.position.replace(position) != Some(position);
         if concerns {
+            if told.attained.is_some() {
+                tokio::time::sleep(GATHER).await;
+            }
             let found = request.fresh_query(query).await?;
             let before = told.attained.replace(found.clone());
             let state = |of: &Attained| (of.has_target, of.frozen.is_some(), of.lines.clone());

@@ -1,11 +1,11 @@
 //! Attainment: how far people and teams are from their targets, from the facts as they stand.
 //!
-//! Nothing is kept that could go stale, except the results of closed periods: each look reads the facts of the period
-//! and of a quarter before it, in a number of statements that does not depend on people, targets or days.
+//! Nothing is kept that could go stale, except the results of closed periods: looks read the facts of their periods and
+//! of a quarter before each, in a number of statements that does not depend on people or targets.
 
 use std::collections::HashMap;
 
-use chrono::{Days, Duration, NaiveDate};
+use chrono::{Days, NaiveDate};
 use evenhand_domain::access::Permission;
 use evenhand_domain::attainment::{
     AttainmentLine, Crew, DealCourse, HISTORY_DAYS, PIPELINE_DAYS, Past, Pipeline, Progress, Snapshot,
@@ -25,6 +25,9 @@ use crate::door::Query;
 
 mod leaderboard;
 mod news;
+
+/// Most days of facts that are read together: a year, the quarter before it, and some.
+const SPAN_DAYS_MAX: i64 = 500;
 
 pub use leaderboard::{Leaderboard, Standing};
 pub use news::AttainmentNews;
@@ -76,39 +79,31 @@ impl Query for AttainmentOf {
     }
 }
 
-/// How far the owners of some targets are from them. The targets are those that the caller has read; of those that
-/// only their department sees they are told no numbers.
+/// How far the owners of some targets are from them, each at a moment, in their order. The targets are those that the
+/// caller has read; of those whose owners are not in reach they are told no numbers.
 #[derive(Clone, Debug)]
-pub struct AttainmentOfTargets {
-    /// Which.
-    pub targets: Vec<Target>,
-    /// Business time up to which facts count, inclusive; `None` means now.
-    pub as_of: Option<Timestamp>,
-}
+pub struct AttainmentOfTargets(
+    /// Which, and the business time up to which facts count, inclusive; `None` means now.
+    pub Vec<(Target, Option<Timestamp>)>,
+);
 
 impl Query for AttainmentOfTargets {
     const PERMISSION: Permission = Permission::ReadTargets;
-    type Output = HashMap<TargetId, Attained>;
+    type Output = Vec<Attained>;
 
     async fn run(&self, reader: &Reader<'_>) -> Result<Self::Output> {
-        let as_of = moment(reader, self.as_of)?;
-        let ids: Vec<TargetId> = self.targets.iter().map(|target| target.id).collect();
-        let own = reader.own_among(&ids).await?;
-        let (own, others): (Vec<_>, Vec<_>) =
-            self.targets.iter().partition(|target| own.contains(&target.id));
-        let looks: Vec<_> = own.iter().map(|target| Look::at(target, as_of)).collect();
-        let found = own.iter().map(|target| target.id).zip(attain_all(reader, &looks).await?);
-        let hidden = |target: &Target| Attained {
-            owner: target.owner,
-            period: target.period,
-            as_of,
-            position: 0,
-            frozen: None,
-            has_target: true,
-            lines: Vec::new(),
-            people: Vec::new(),
+        let ids: Vec<TargetId> = self.0.iter().map(|(target, _)| target.id).collect();
+        let in_reach = reader.targets_in_reach(&ids).await?;
+        let looks = self.0.iter().map(|(target, as_of)| Ok(Look::at(target, moment(reader, *as_of)?)));
+        let looks = looks.collect::<Result<Vec<_>>>()?;
+        let seen = |look: &&Look<'_>| look.target.is_some_and(|target| in_reach.contains(&target.id));
+        let shown: Vec<Look<'_>> = looks.iter().filter(seen).copied().collect();
+        let mut attained = attain_all(reader, &shown).await?.into_iter();
+        let of = |look: &Look<'_>| match seen(&look) {
+            true => attained.next(),
+            false => Some(look.told(0, None, Vec::new(), Vec::new())),
         };
-        Ok(found.chain(others.into_iter().map(|target| (target.id, hidden(target)))).collect())
+        looks.iter().map(of).collect::<Option<_>>().ok_or(Error::NotFound)
     }
 }
 
@@ -149,9 +144,22 @@ impl<'a> Look<'a> {
         Self { owner: target.owner, period: target.period, target: Some(target), as_of }
     }
 
+    /// What is told of it.
+    fn told(
+        &self,
+        position: i64,
+        frozen: Option<Snapshot>,
+        lines: Vec<AttainmentLine>,
+        people: Vec<UserId>,
+    ) -> Attained {
+        let &Self { owner, period, target, as_of } = self;
+        let as_of = frozen.as_ref().map_or(as_of, |frozen| frozen.as_of);
+        Attained { owner, period, as_of, position, frozen, has_target: target.is_some(), lines, people }
+    }
+
     /// The moment up to which facts matter: what came after the period is no part of it.
     fn until(&self, reader: &Reader<'_>) -> Timestamp {
-        self.as_of.min(last_instant(self.period, reader))
+        self.as_of.min(self.period.last_instant(reader.grant().zone()))
     }
 
     /// Complete days before the look.
@@ -166,11 +174,6 @@ impl<'a> Look<'a> {
         let from = if today < self.period.start() { history } else { history.min(self.period.start()) };
         DateRange { from, to: today + Days::new(1) }
     }
-}
-
-/// The end of a period; instants are whole microseconds.
-pub(crate) fn last_instant(period: Period, reader: &Reader<'_>) -> Timestamp {
-    period.bounds(reader.grant().zone()).1.plus(Duration::microseconds(-1))
 }
 
 /// What several looks have in common.
@@ -200,7 +203,7 @@ impl Work {
         for fact in found {
             facts.entry(fact.user_id).or_default().push(fact);
         }
-        let times = reader.work_times(&people, whole).await?;
+        let times = reader.work_times_since_hire(&people, whole).await?;
         let opened = DateRange { from: from - Days::new(PIPELINE_DAYS - HISTORY_DAYS), to };
         let courses = reader.unscoped_deal_courses(&people, opened).await?;
         Ok(Self { crews, position, facts, times, courses, seasons: seasons(reader, looks).await? })
@@ -225,27 +228,20 @@ impl Work {
         let season = look.target.and_then(|target| self.seasons.get(&target.terms.derivation_id));
         let progress = progress(&workdays, season, today);
         let history = look.history(today);
+        let pipeline = (today >= period.from).then(|| Pipeline::at(crew, &self.courses, zone, until));
         let past = Past {
             history,
             days: &days,
             workdays: &crew.workdays(&self.times, history),
-            pipeline: &Pipeline::at(crew, &self.courses, zone, until),
+            pipeline: pipeline.as_ref(),
         };
         let outlook = |line: &TargetLine| {
             let found = past.outlook((line.metric, line.quantity), progress.days_left, period.to);
             Some((line.metric, found?))
         };
         let outlooks: Vec<_> = lines.iter().filter_map(outlook).collect();
-        Ok(Attained {
-            owner: look.owner,
-            period: look.period,
-            as_of: look.as_of,
-            position: self.position,
-            frozen: None,
-            has_target: look.target.is_some(),
-            lines: attain(&lines, &figures, &progress, &outlooks)?,
-            people,
-        })
+        let lines = attain(&lines, &figures, &progress, &outlooks)?;
+        Ok(look.told(self.position, None, lines, people))
     }
 }
 
@@ -274,8 +270,8 @@ async fn crews(
     for &team in &teams {
         let below =
             |id: &TeamId| teams.len() == 1 || above.get(id).is_some_and(|above| above.contains(&team));
-        let stays = stays.iter().filter(|stay| below(&stay.team_id)).copied().collect();
-        crews.insert(TargetOwner::Team(team), Crew::Team(stays));
+        let stays = stays.iter().filter(|stay| below(&stay.team_id)).copied();
+        crews.insert(TargetOwner::Team(team), Crew::team(stays));
     }
     Ok(crews)
 }
@@ -283,30 +279,46 @@ async fn crews(
 /// The distance at each of `looks`, in their order. A closed target tells its frozen result, unless an earlier moment is
 /// asked for.
 pub(crate) async fn attain_all(reader: &Reader<'_>, looks: &[Look<'_>]) -> Result<Vec<Attained>> {
+    let zone = reader.grant().zone();
     let closed = |look: &Look<'_>| {
         let target = look.target.filter(|target| target.closed_at.is_some())?;
-        (look.as_of >= last_instant(look.period, reader)).then_some(target.id)
+        (look.as_of >= look.period.last_instant(zone)).then_some(target.id)
     };
     let ids: Vec<TargetId> = looks.iter().filter_map(closed).collect();
-    let snapshots = if ids.is_empty() { HashMap::new() } else { reader.unscoped_snapshots(&ids).await? };
-    let frozen = |look: &Look<'_>| closed(look).and_then(|id| snapshots.get(&id));
-    let open: Vec<Look<'_>> = looks.iter().filter(|look| frozen(look).is_none()).copied().collect();
-    let work = if open.is_empty() { None } else { Some(Work::read(reader, &open).await?) };
-    let attained = |look: &Look<'_>| match (frozen(look), &work) {
-        (Some(snapshot), _) => Ok(Attained {
-            owner: look.owner,
-            period: look.period,
-            as_of: snapshot.as_of,
-            position: snapshot.position,
-            lines: snapshot.lines.clone(),
-            frozen: Some(snapshot.clone()),
-            has_target: true,
-            people: Vec::new(),
-        }),
-        (None, Some(work)) => work.attained(reader, look),
-        (None, None) => Err(Error::NotFound),
-    };
-    looks.iter().map(attained).collect()
+    let mut snapshots = if ids.is_empty() { HashMap::new() } else { reader.unscoped_snapshots(&ids).await? };
+    let mut attained: Vec<Option<Attained>> = Vec::new();
+    for look in looks {
+        let frozen = closed(look).and_then(|id| snapshots.remove(&id));
+        attained.push(frozen.map(|frozen| {
+            look.told(frozen.position, Some(frozen.clone()), frozen.lines.clone(), Vec::new())
+        }));
+    }
+    let open = looks.iter().enumerate().filter(|&(place, _)| attained[place].is_none());
+    for together in spans(reader, open.collect()) {
+        let of_span: Vec<Look<'_>> = together.iter().map(|&(_, look)| *look).collect();
+        let work = Work::read(reader, &of_span).await?;
+        for (place, look) in together {
+            attained[place] = Some(work.attained(reader, look)?);
+        }
+    }
+    Ok(attained.into_iter().flatten().collect())
+}
+
+/// Looks by their place, parted so that those of a part need no more than [`SPAN_DAYS_MAX`] together.
+fn spans<'a, 'b>(
+    reader: &Reader<'_>,
+    mut looks: Vec<(usize, &'a Look<'b>)>,
+) -> Vec<Vec<(usize, &'a Look<'b>)>> {
+    looks.sort_by_key(|(_, look)| look.days(reader).from);
+    let mut spans: Vec<(NaiveDate, Vec<_>)> = Vec::new();
+    for (place, look) in looks {
+        let days = look.days(reader);
+        match spans.last_mut() {
+            Some((from, span)) if (days.to - *from).num_days() <= SPAN_DAYS_MAX => span.push((place, look)),
+            _ => spans.push((days.from, vec![(place, look)])),
+        }
+    }
+    spans.into_iter().map(|(_, span)| span).collect()
 }
 
 /// The seasons on which targets of several months rest; within a month all days weigh the same.

@@ -6,11 +6,10 @@
 //! has done three times as much as asked stands at 3 000 000 ppm.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 use crate::backtest::Score;
 use crate::daily_facts::Figures;
-use crate::derivation::Quantiles;
+use crate::derivation::{Quantiles, canonical, hexadecimal, sha256};
 use crate::error::{Error, Result};
 use crate::fraction::Fraction;
 use crate::id::TargetId;
@@ -157,13 +156,6 @@ impl PerWorkday {
             Self::Money(money) => money.minor,
         }
     }
-
-    fn view(self) -> Value {
-        match self {
-            Self::CountMicros(micros) => json!({ "countMicros": micros }),
-            Self::Money(money) => money.view(),
-        }
-    }
 }
 
 /// How far the owner is in one metric.
@@ -189,16 +181,6 @@ pub struct AttainmentLine {
     pub required: Option<PerWorkday>,
     /// Where this leads; `None` for a share, and where nothing is known yet.
     pub projected: Option<Projection>,
-}
-
-impl AttainmentLine {
-    fn view(&self) -> Value {
-        json!({
-            "metric": self.metric, "target": self.target.view(), "actual": self.actual.map(Quantity::view),
-            "distance": self.distance.map(Quantity::view), "ratioPpm": self.ratio_ppm, "pacePpm": self.pace_ppm,
-            "runRate": self.run_rate.map(PerWorkday::view), "required": self.required.map(PerWorkday::view),
-        })
-    }
 }
 
 /// A result that is frozen at the end of its period: the base of the next target.
@@ -246,12 +228,14 @@ impl ForecastScore {
 }
 
 impl Snapshot {
-    pub(crate) fn view(&self) -> Value {
-        json!({
-            "termsNumber": self.terms_number, "asOf": self.as_of, "position": self.position,
-            "lines": self.lines.iter().map(AttainmentLine::view).collect::<Vec<_>>(),
-            "forecasts": self.forecasts,
-        })
+    /// SHA-256 of the result as canonical JSON, as 64 lower-case hexadecimal digits.
+    ///
+    /// # Errors
+    /// [`Error::Internal`], which does not happen for a result that was made here.
+    pub fn sha256(&self) -> Result<String> {
+        let told =
+            (self.target_id, self.terms_number, self.as_of, self.position, &self.lines, &self.forecasts);
+        Ok(hexadecimal(&sha256(&canonical(&told)?)))
     }
 }
 

@@ -209,6 +209,11 @@ impl Period {
         DateRange { from: self.start, to: self.end() }
     }
 
+    /// The last instant in `zone` that belongs to the period; instants are whole microseconds.
+    pub fn last_instant(self, zone: Tz) -> Timestamp {
+        self.bounds(zone).1.plus(Duration::microseconds(-1))
+    }
+
     /// The instants `[from, to)` that this period covers in `zone`.
     pub fn bounds(self, zone: Tz) -> (Timestamp, Timestamp) {
         (Timestamp::start_of(self.start, zone), Timestamp::start_of(self.end(), zone))

@@ -216,17 +216,42 @@ impl Reader<'_> {
     /// # Errors
     /// When the database cannot be read.
     pub async fn work_times(&self, users: &[UserId], range: DateRange) -> Result<HashMap<UserId, WorkTime>> {
+        Ok(self.employments(users, range).await?.into_iter().map(|(user, (time, _))| (user, time)).collect())
+    }
+
+    /// As [`Reader::work_times`], with the days before somebody was hired as days off.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn work_times_since_hire(
+        &self,
+        users: &[UserId],
+        range: DateRange,
+    ) -> Result<HashMap<UserId, WorkTime>> {
+        let since_hire = |(user, (mut time, hired_on)): (UserId, (WorkTime, Option<NaiveDate>))| {
+            let before = hired_on.filter(|&day| day > range.from);
+            time.leave.extend(before.map(|to| DateRange { from: range.from, to }));
+            (user, time)
+        };
+        Ok(self.employments(users, range).await?.into_iter().map(since_hire).collect())
+    }
+
+    async fn employments(
+        &self,
+        users: &[UserId],
+        range: DateRange,
+    ) -> Result<HashMap<UserId, (WorkTime, Option<NaiveDate>)>> {
         self.scope(SLICE)?;
-        let mut times: HashMap<UserId, WorkTime> = HashMap::new();
+        let mut times: HashMap<UserId, (WorkTime, Option<NaiveDate>)> = HashMap::new();
         for row in self.rows::<WorkTimeRow>(&work_times(self.org()?, users, range)).await? {
-            let time = match times.entry(UserId::from_uuid(row.user_id)) {
+            let (time, _) = match times.entry(UserId::from_uuid(row.user_id)) {
                 Entry::Occupied(known) => known.into_mut(),
                 Entry::Vacant(new) => {
                     let hours = match row.hours {
                         Some(hours) => parse_hours(row.user_id, &hours)?,
                         None => WorkHours::standard(self.grant().zone()),
                     };
-                    new.insert(WorkTime { hours, leave: Vec::new() })
+                    new.insert((WorkTime { hours, leave: Vec::new() }, row.hired_on))
                 }
             };
             time.leave.extend(row.first_day.zip(row.end_day).map(|(from, to)| DateRange { from, to }));
@@ -238,6 +263,7 @@ impl Reader<'_> {
 #[derive(FromQueryResult)]
 struct WorkTimeRow {
     user_id: Uuid,
+    hired_on: Option<NaiveDate>,
     hours: Option<String>,
     first_day: Option<NaiveDate>,
     end_day: Option<NaiveDate>,
@@ -254,6 +280,7 @@ fn work_times(org: Uuid, people: &[UserId], range: DateRange) -> SelectStatement
     let default = user(U::CalendarId).is_null().and(hours(Column::IsDefault).eq(true));
     Query::select()
         .expr_as(user(U::Id), "user_id")
+        .expr(user(U::HiredOn))
         .expr(hours(Column::Hours))
         .expr(away(L::FirstDay))
         .expr(away(L::EndDay))

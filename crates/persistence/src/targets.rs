@@ -170,16 +170,19 @@ fn visible(reader: &Reader<'_>) -> Result<Select<Entity>> {
     Ok(select.filter(seen))
 }
 
-/// Targets of people in reach, of the teams to which the caller belongs or below those that they lead, and
-/// those whose terms wait for the caller's approval; `None` where all are.
+/// Targets [in reach](in_reach), and those for whose terms the caller answers; `None` where all are.
 fn own(reader: &Reader<'_>) -> Result<Option<Condition>> {
-    let Some(owned) = reader.people(SLICE)?.include(Column::OwnerUserId) else { return Ok(None) };
+    let Some(in_reach) = in_reach(reader)? else { return Ok(None) };
     let user = reader.grant().user().map(EntityId::uuid).ok_or(Error::Forbidden)?;
-    let own = Condition::any()
-        .add(owned)
-        .add(Column::OwnerTeamId.in_subquery(teams_in_reach(reader)?))
-        .add(Column::ApproverId.eq(user));
-    Ok(Some(own))
+    Ok(Some(Condition::any().add(in_reach).add(Column::ApproverId.eq(user))))
+}
+
+/// Targets of people in reach, and of the teams to which the caller belongs or below those that they lead; `None`
+/// where all are.
+fn in_reach(reader: &Reader<'_>) -> Result<Option<Condition>> {
+    let Some(owned) = reader.people(SLICE)?.include(Column::OwnerUserId) else { return Ok(None) };
+    let teams = teams_in_reach(reader)?;
+    Ok(Some(Condition::any().add(owned).add(Column::OwnerTeamId.in_subquery(teams))))
 }
 
 /// Ids of the targets that are the caller's, for conditions on what they rest on: a department sees what it owes
@@ -331,30 +334,32 @@ impl Reader<'_> {
         with_terms(self, live.all(&self.db).await.map_err(database_error)?).await
     }
 
-    /// Those of `targets` that are the caller's and not only their department's. Asks nothing where no department can
-    /// see more.
+    /// Those of `targets` whose owners are in reach: whoever answers for terms, or owes support, sees a target and not
+    /// what is done for it. Asks nothing where nobody sees more.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn own_among(&self, targets: &[TargetId]) -> Result<Vec<TargetId>> {
-        if self.scope(SLICE)? != Scope::Team {
+    pub async fn targets_in_reach(&self, targets: &[TargetId]) -> Result<Vec<TargetId>> {
+        let Some(in_reach) = in_reach(self)?.filter(|_| self.scope(SLICE).ok() == Some(Scope::Team)) else {
             return Ok(targets.to_vec());
-        }
+        };
         let rows = Entity::find()
+            .filter(Column::OrgId.eq(self.org()?))
             .filter(Column::Id.is_in(targets.iter().map(|id| id.uuid())))
-            .filter(Column::Id.in_subquery(own_targets(self)?))
+            .filter(in_reach)
             .select_only()
             .column(Column::Id);
         let ids: Vec<Uuid> = rows.into_tuple().all(&self.db).await.map_err(database_error)?;
         Ok(ids.into_iter().map(TargetId::from_uuid).collect())
     }
 
-    /// Up to `limit` visible targets of a period that count, oldest first.
+    /// Up to `limit` targets of a period that count and whose owners are in reach, oldest first.
     ///
     /// # Errors
     /// When the database cannot be read.
     pub async fn active_targets(&self, period: Period, limit: u64) -> Result<Vec<Target>> {
-        let rows = visible(self)?
+        let rows = Entity::find()
+            .filter(Condition::all().add(Column::OrgId.eq(self.org()?)).add_option(in_reach(self)?))
             .filter(Column::PeriodStart.eq(period.start()))
             .filter(Column::PeriodKind.eq(period.kind().as_str()))
             .filter(Column::State.eq(TargetState::Active.as_str()))

@@ -65,7 +65,7 @@ impl Query for Leaderboard {
         let targets = reader.unscoped_live_targets(&owners, period, TargetLevel::Base).await?;
         let period = period.days();
         let figures = figures(reader, &people, period, metric).await?;
-        let times = reader.work_times(&people, period).await?;
+        let times = reader.work_times_since_hire(&people, period).await?;
         let mut standings = Vec::new();
         for &user in &people {
             let target = targets.iter().find(|target| target.owner == TargetOwner::User(user));

@@ -12,6 +12,8 @@ use crate::door::Query;
 
 /// Entries of the feed that one look for news reads.
 const NEWS_ROWS: u64 = 200;
+/// Of more people any work is taken to be news, which costs less than looking for each name.
+const NAMES_MAX: usize = 50;
 
 /// Whether anything after a position can have changed somebody's attainment. Asks for the right to see it anew.
 #[derive(Clone, Debug)]
@@ -51,6 +53,9 @@ impl AttainmentNews {
             TargetOwner::User(user) => user.uuid(),
             TargetOwner::Team(team) => team.uuid(),
         };
+        if self.people.len() > NAMES_MAX {
+            return true;
+        }
         let named = |id: uuid::Uuid| {
             let text = id.to_string();
             event.subject_id == id

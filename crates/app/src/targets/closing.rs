@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::{Days, Duration, NaiveDate};
+use chrono_tz::Tz;
 use evenhand_domain::access::{Permission, Scope};
 use evenhand_domain::attainment::{FORECAST_DAYS, ForecastScore};
 use evenhand_domain::error::{Code, Problem, Result};
@@ -11,12 +12,14 @@ use evenhand_domain::time::{Period, Timestamp};
 use evenhand_persistence::{Reader, Tx};
 
 use super::{Sides, acting_as, person};
-use crate::attainment::{Look, attain_all, last_instant};
+use crate::attainment::{Look, attain_all};
 use crate::door::Command;
 use crate::reconciliation::{Facts, prove};
 
 /// Most targets that one call closes.
-pub const CLOSE_TARGETS_MAX: u64 = 200;
+pub const CLOSE_TARGETS_MAX: usize = 200;
+/// Most looks at attainment that one call takes: one for each target and week of the period.
+const LOOKS_MAX: usize = 1_000;
 
 /// Freezes the results of a period that is over: of all targets that count and that the caller manages.
 #[derive(Debug)]
@@ -39,15 +42,22 @@ impl Command for ClosePeriod {
     type Output = ClosedPeriod;
 
     async fn run(&self, tx: &mut Tx) -> Result<ClosedPeriod> {
-        let mut active = tx.read().active_targets(self.period, CLOSE_TARGETS_MAX + 1).await?;
-        let has_more = active.len() as u64 > CLOSE_TARGETS_MAX;
-        active.truncate(CLOSE_TARGETS_MAX as usize);
+        let zone = tx.grant().zone();
+        let (end, moments) = (self.period.last_instant(zone), forecasts(self.period, zone));
+        let most = (LOOKS_MAX / (moments.len() + 1)).clamp(1, CLOSE_TARGETS_MAX);
+        let mut active = tx.read().active_targets(self.period, most as u64 + 1).await?;
+        let has_more = active.len() > most;
+        active.truncate(most);
         let managed = managed(tx, active).await?;
-        let (reader, end) = (tx.read(), last_instant(self.period, &tx.read()));
-        let facts = Facts { period: self.period, as_of: Some(end) };
-        let proof = prove(&reader, &facts).await?.proof;
-        let first_open_day = first_open_day(&reader, self.period).await?;
-        let moments = forecasts(self.period, &reader);
+        let reader = tx.read();
+        let proof = prove(&reader, &Facts { period: self.period, as_of: Some(end) }).await?.proof;
+        let closing =
+            Closing { first_open_day: first_open_day(&reader, self.period).await?, reconciliation: &proof };
+        let user = person(tx)?.0;
+        if let Some((target, side)) = managed.first() {
+            // Whether the period can be closed is the same for all, and known before the work.
+            drop(target.close(closing, (Vec::new(), Vec::new()), 0, &acting_as(tx, user, *side))?);
+        }
         let looks: Vec<Look<'_>> = managed
             .iter()
             .flat_map(|(target, _)| moments.iter().chain([&end]).map(|&at| Look::at(target, at)))
@@ -58,8 +68,7 @@ impl Command for ClosePeriod {
             let Some((result, earlier)) = looks.split_last() else { continue };
             let projected: Vec<_> = earlier.iter().map(|look| look.lines.clone()).collect();
             let forecasts = ForecastScore::of(&projected, &result.lines);
-            let closing = Closing { first_open_day, reconciliation: &proof };
-            let acting = acting_as(tx, person(tx)?.0, *side);
+            let acting = acting_as(tx, user, *side);
             let closed =
                 target.close(closing, (result.lines.clone(), forecasts), result.position, &acting)?;
             targets.push(tx.save_closed(closed).await?);
@@ -107,9 +116,9 @@ async fn first_open_day(reader: &Reader<'_>, period: Period) -> Result<Option<Na
 }
 
 /// The moments of the forecasts that are scored: the end of each week of the period but the last.
-fn forecasts(period: Period, reader: &Reader<'_>) -> Vec<Timestamp> {
+fn forecasts(period: Period, zone: Tz) -> Vec<Timestamp> {
     let weeks = (1..).map(|week| period.start() + Days::new(FORECAST_DAYS * week));
     let ends = weeks.take_while(|&day| day < period.end());
-    let moment = |day| Timestamp::start_of(day, reader.grant().zone()).plus(Duration::microseconds(-1));
+    let moment = |day| Timestamp::start_of(day, zone).plus(Duration::microseconds(-1));
     ends.map(moment).collect()
 }

@@ -19,7 +19,7 @@ use crate::time::{DateRange, Timestamp};
 pub const HISTORY_DAYS: u64 = 91;
 /// Fewer workdays on record than these tell nothing of the days to come: a month.
 pub const HISTORY_WORKDAYS_MIN: usize = 20;
-/// Periods that are drawn for a projection: enough for three quantiles, few enough to be drawn at each look.
+/// Periods that are drawn for a projection: enough for its quantiles, few enough to be drawn at each look.
 pub const PROJECTION_DRAWS: u32 = 2_000;
 /// How old a deal may be to count as open or as an example, in days: a year.
 pub const PIPELINE_DAYS: u64 = 365;
@@ -145,17 +145,24 @@ impl Pipeline {
         Some(open().filter_map(|deal| Some((deal.value_in(metric, like)?, chance(deal)?))).collect())
     }
 
+    /// The deals that were won: when, after how many days, and what each adds to a metric.
+    fn won(&self, metric: Metric, like: Quantity) -> impl Iterator<Item = (NaiveDate, u64, i64)> {
+        self.deals.iter().filter_map(move |deal| {
+            let (won_on, _) = deal.ended?;
+            Some((won_on, deal.days_to_win()?, deal.value_in(metric, like)?))
+        })
+    }
+
     /// What was won on each day within `horizon` days of its beginning: the part that a span of so many days holds on
     /// average of deals that began within it. A deal that took `d` of `h` days is won within the span in which it began
     /// for `h - d` of `h` beginnings.
     fn new_business(&self, metric: Metric, like: Quantity, horizon: u64) -> Vec<(NaiveDate, i64)> {
-        let part = |deal: &Course| {
-            let (won_on, _) = deal.ended?;
-            let left = i128::from(horizon.checked_sub(deal.days_to_win()?)?);
-            let value = i128::from(deal.value_in(metric, like)?);
-            Some((won_on, i64::try_from(Fraction::new(value * left, horizon.into())?.round()).ok()?))
+        let part = |(won_on, days, value): (NaiveDate, u64, i64)| {
+            let left = i128::from(horizon.checked_sub(days)?);
+            let part = Fraction::new(i128::from(value) * left, horizon.into())?.round();
+            Some((won_on, i64::try_from(part).ok()?))
         };
-        self.deals.iter().filter_map(part).collect()
+        self.won(metric, like).filter_map(part).collect()
     }
 }
 
@@ -168,13 +175,14 @@ pub struct Past<'a> {
     pub days: &'a BTreeMap<NaiveDate, Figures>,
     /// The days on which somebody works.
     pub workdays: &'a [(NaiveDate, u64)],
-    /// The deals.
-    pub pipeline: &'a Pipeline,
+    /// The deals; `None` before the period has begun, since what is open then may be won before it.
+    pub pipeline: Option<&'a Pipeline>,
 }
 
 impl Past<'_> {
     /// What `days_left` workdays up to `until` (exclusive) bring of a metric in the unit of `like`. Deals and revenue
-    /// come from new business and from the open deals where enough deals show what becomes of open ones; all else from
+    /// come from new business and from the open deals where enough deals show what becomes of open ones, revenue only of
+    /// an owner who shares no deals; all else from
     /// the run rate, which holds the open deals. The same days draw the same on every machine. `None` for a share,
     /// where no day is left, and with fewer than [`HISTORY_WORKDAYS_MIN`] workdays since the first work on record.
     pub fn outlook(
@@ -186,9 +194,9 @@ impl Past<'_> {
         if !metric.is_additive() || days_left == 0 {
             return None;
         }
-        let pipeline = matches!(metric, Metric::DealsWon | Metric::Revenue);
+        let of_deals = matches!(metric, Metric::DealsWon | Metric::Revenue);
         let with_pipeline = || self.with_pipeline((metric, like), days_left, until);
-        pipeline.then(with_pipeline).flatten().or_else(|| {
+        of_deals.then(with_pipeline).flatten().or_else(|| {
             let done = self
                 .days
                 .iter()
@@ -207,10 +215,14 @@ impl Past<'_> {
         // Today's work is done; the first day to come is tomorrow.
         let horizon =
             u64::try_from((until - self.history.to).num_days() - 1).ok().filter(|&days| days > 0)?;
-        let open = self.pipeline.open(metric, like, horizon)?;
+        let pipeline = self.pipeline?;
+        if metric == Metric::Revenue && !self.is_credited_whole(pipeline, like) {
+            return None;
+        }
+        let open = pipeline.open(metric, like, horizon)?;
         let draws = THROWS_MAX / open.len().max(1);
         let draws = u32::try_from(draws.max(DRAWS_MIN)).unwrap_or(u32::MAX).min(PROJECTION_DRAWS);
-        let won = self.pipeline.new_business(metric, like, horizon);
+        let won = pipeline.new_business(metric, like, horizon);
         let (new_business, seed) = self.draw(metric, won.into_iter(), days_left, draws)?;
         let all = new_business.plus(&open, seed).quantiles();
         let unit = if metric == Metric::Revenue { 1 } else { WHOLE_PPM };
@@ -223,6 +235,22 @@ impl Past<'_> {
             p90: whole(all.p90)?,
         };
         Some(Outlook { quantiles, basis: ProjectionBasis::NewBusinessAndPipeline })
+    }
+
+    /// Whether what was credited in the past is the whole of the owner's deals, so that revenue follows from them. Who
+    /// shares deals with others is credited less than their own and more than nothing of those of others.
+    fn is_credited_whole(&self, pipeline: &Pipeline, like: Quantity) -> bool {
+        let booked: i128 = pipeline
+            .won(Metric::Revenue, like)
+            .filter(|&(day, ..)| self.history.contains(day))
+            .map(|(.., value)| i128::from(value))
+            .sum();
+        let credited = self.days.range(self.history.from..self.history.to);
+        let credited: i128 = credited
+            .filter_map(|(_, figures)| actual(figures, Metric::Revenue, like))
+            .map(|revenue| i128::from(revenue.value()))
+            .sum();
+        booked == credited
     }
 
     /// Draws the sums of `days_left` workdays like those of history, to which `values` of days belong; with the seed.
@@ -354,7 +382,7 @@ mod tests {
         let days: BTreeMap<_, _> = history.dates().map(|day| (day, figures.clone())).collect();
         let workdays: Vec<_> = history.dates().map(|day| (day, 1)).collect();
         let pipeline = pipeline(courses, today);
-        let past = Past { history, days: &days, workdays: &workdays, pipeline: &pipeline };
+        let past = Past { history, days: &days, workdays: &workdays, pipeline: Some(&pipeline) };
         past.outlook(
             (metric, Quantity::Count(0)),
             days_left,

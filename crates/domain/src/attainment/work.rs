@@ -17,19 +17,27 @@ use crate::time::{DateRange, Timestamp};
 pub enum Crew {
     /// One person's, whatever team they are in.
     Person(UserId),
-    /// That of whoever is in a team or below it on the day.
-    Team(Vec<Stay>),
+    /// That of whoever is in a team or below it on the day, by person.
+    Team(HashMap<UserId, Vec<Stay>>),
 }
 
 impl Crew {
+    /// The people of these stays.
+    pub fn team(stays: impl IntoIterator<Item = Stay>) -> Self {
+        let mut people: HashMap<UserId, Vec<Stay>> = HashMap::new();
+        for stay in stays {
+            people.entry(stay.user_id).or_default().push(stay);
+        }
+        Self::Team(people)
+    }
+
     /// Everybody whose work counts on some day, each once.
     pub fn people(&self) -> Vec<UserId> {
         match self {
             Self::Person(user) => vec![*user],
             Self::Team(stays) => {
-                let mut people: Vec<UserId> = stays.iter().map(|stay| stay.user_id).collect();
+                let mut people: Vec<UserId> = stays.keys().copied().collect();
                 people.sort_unstable();
-                people.dedup();
                 people
             }
         }
@@ -39,7 +47,9 @@ impl Crew {
     pub fn counts(&self, user: UserId, day: NaiveDate) -> bool {
         match self {
             Self::Person(person) => *person == user,
-            Self::Team(stays) => stays.iter().any(|stay| stay.user_id == user && stay.covers(day)),
+            Self::Team(stays) => {
+                stays.get(&user).is_some_and(|stays| stays.iter().any(|stay| stay.covers(day)))
+            }
         }
     }
 
@@ -126,7 +136,7 @@ mod tests {
     #[test]
     fn each_day_counts_for_those_who_are_there_once() {
         // The first leaves on the tenth; the second is there twice over; the third comes on the twentieth.
-        let crew = Crew::Team(vec![
+        let crew = Crew::team([
             stay(1, "2026-01-01", Some("2026-02-10")),
             stay(2, "2026-01-01", None),
             stay(2, "2026-01-01", None),
@@ -164,7 +174,7 @@ mod tests {
                     let (valid_from, valid_to) = if in_first { (day(0), Some(day(moved))) } else { (day(moved), None) };
                     Stay { user_id: user(number as u128), team_id: TeamId::from_uuid(Uuid::nil()), valid_from, valid_to }
                 };
-                Crew::Team(moves.iter().enumerate().map(stay).collect())
+                Crew::team(moves.iter().enumerate().map(stay))
             };
             let facts: Vec<Fact> = facts.into_iter().map(|(number, on)| won(number, day(on))).collect();
             let as_of = Timestamp::start_of(day(at), ZONE);

@@ -1,7 +1,7 @@
 //! What happens to agreed terms: support is signed and delivered, the unit adds up, the target counts, and its
 //! result is frozen.
 
-use chrono::{Duration, NaiveDate};
+use chrono::NaiveDate;
 
 use super::cascade::{RollUp, check_buffer};
 use super::lines::{Figure, TargetLine};
@@ -237,8 +237,7 @@ impl Target {
     ) -> Result<Closed> {
         self.check_step(Step::Close)?;
         self.check_not_owner(acting)?;
-        // Instants are whole microseconds.
-        let last_instant = self.period.bounds(acting.zone).1.plus(Duration::microseconds(-1));
+        let last_instant = self.period.last_instant(acting.zone);
         let proof = closing.reconciliation;
         let mut problems = Problems::default();
         if acting.now <= last_instant {
@@ -277,8 +276,10 @@ impl Target {
         };
         let change = Change::updated(EventKind::TargetClosed, self, after);
         let missed: Vec<_> = self.missed(acting.today()).map(|id| id.to_string()).collect();
-        let change =
-            change.with_detail("attainment", snapshot.view()).with_detail("missedSupport", missed.into());
+        // Entries of the feed are seen by more people than results, so it proves the result without telling it.
+        let change = change
+            .with_detail("resultSha256", snapshot.sha256()?.into())
+            .with_detail("missedSupport", missed.into());
         Ok(Closed { change, snapshot })
     }
 

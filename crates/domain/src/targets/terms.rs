@@ -97,8 +97,6 @@ impl Terms {
             "number": self.number, "authorId": self.author_id, "effectiveFrom": self.effective_from,
             "workdays": self.workdays, "lines": self.lines.iter().map(TargetLine::view).collect::<Vec<_>>(),
             "derivationId": self.derivation_id,
-            "probabilityPpm": self.achievability.map(|found| found.probability_ppm),
-            "verdict": self.achievability.map(|found| found.verdict),
             "overrideReason": self.band_override.as_ref().map(|overridden| &overridden.reason),
             "overrideApproverId": self.band_override.as_ref().map(|overridden| overridden.approver_id),
             "support": self.support.view(),

@@ -25,7 +25,7 @@ use crate::{activities, deals};
 /// Whose facts of which instants are wanted.
 struct Wanted {
     org: Uuid,
-    /// Everybody's if `None`.
+    /// In order; everybody's if `None`.
     people: Option<Vec<Uuid>>,
     from: Timestamp,
     until: Timestamp,
@@ -39,7 +39,7 @@ impl Wanted {
     }
 
     fn holds(&self, fact: &Fact) -> bool {
-        let named = |people: &Vec<Uuid>| people.contains(&fact.user_id.uuid());
+        let named = |people: &Vec<Uuid>| people.binary_search(&fact.user_id.uuid()).is_ok();
         self.people.as_ref().is_none_or(named) && (self.from..self.until).contains(&fact.occurred_at)
     }
 
@@ -241,7 +241,11 @@ impl Reader<'_> {
 
     fn wanted(&self, people: Option<&[UserId]>, range: DateRange) -> Result<Wanted> {
         let (from, until) = self.instants(range);
-        let people = people.map(|people| people.iter().map(|id| id.uuid()).collect());
+        let people = people.map(|people| {
+            let mut people: Vec<Uuid> = people.iter().map(|id| id.uuid()).collect();
+            people.sort_unstable();
+            people
+        });
         Ok(Wanted { org: self.org()?, people, from, until })
     }
 }

@@ -82,8 +82,8 @@ impl Reader<'_> {
         rows.into_iter().map(|row| restore(row).map(|found| (found.target_id, found))).collect()
     }
 
-    /// The frozen results of `owners` in periods of the same kind and at the same level that ended within a year before
-    /// `period`, newest first. Unscoped: callers name owners whose targets they set.
+    /// The frozen results of `owners` in periods of the same kind and at the same level that began within a year
+    /// before `period`, newest first. Unscoped: callers name owners whose targets they set.
     ///
     /// # Errors
     /// When the database cannot be read.
