@@ -128,7 +128,8 @@ async fn a_person_sees_what_is_missing_at_any_moment(mut t: TestApp) {
     let now = line(&cast.rita, &cast.rita.id, "DEALS_WON", None).await;
     assert_eq!((&now["pace"], &now["requiredPerWorkday"]), (&json!("1.000000"), &json!("0.250000")));
     // So does a beginning in mid-month.
-    let hired = json!({ "id": cast.rita.id, "version": t.version(&cast.rita.id).await, "hiredOn": "2026-02-09" });
+    let hired =
+        json!({ "id": cast.rita.id, "version": t.version(&cast.rita.id).await, "hiredOn": "2026-02-09" });
     t.admin().mutate("updateUser", hired, "user { id }").await.ok();
     let now = line(&cast.rita, &cast.rita.id, "DEALS_WON", None).await;
     assert_eq!((&now["pace"], &now["requiredPerWorkday"]), (&json!("1.833333"), &json!("0.250000")));
