@@ -380,6 +380,9 @@ pub(crate) fn graphql_type(subject: SubjectType) -> &'static str {
         SubjectType::Activity => id::ActivityId::TYPE,
         SubjectType::Deal => id::DealId::TYPE,
         SubjectType::Target => id::TargetId::TYPE,
+        SubjectType::Complaint => id::ComplaintId::TYPE,
+        SubjectType::SlaPolicy => id::SlaPolicyId::TYPE,
+        SubjectType::Survey => id::SurveyId::TYPE,
         SubjectType::Import => id::ImportId::TYPE,
         SubjectType::WorkCalendar => id::WorkCalendarId::TYPE,
     }

@@ -103,6 +103,12 @@ permissions! {
     CommitSupport,
     /// Close a period and freeze the results of its targets.
     CloseTargets,
+    /// Complaints, their clocks, escalations and surveys.
+    ReadComplaints,
+    /// Record complaints and work on them until they are closed.
+    HandleComplaints,
+    /// Create and change the policies that say how soon complaints are answered.
+    ManageSlaPolicies,
     /// The proof that personal figures equal company figures.
     ReadReconciliation,
     /// What people did on each day: counts and won revenue.
@@ -133,7 +139,7 @@ fn scope(role: Role, permission: Permission) -> Option<Scope> {
 
         (
             ReadCustomers | WriteCustomers | ReadActivities | LogActivities | ReadDeals | WriteDeals
-            | ReadRevenue | ReadTargets | SignTargets | ReadDailyFacts,
+            | ReadRevenue | ReadTargets | SignTargets | ReadDailyFacts | ReadComplaints | HandleComplaints,
             Rep,
         ) => Own,
         (ManageLeave, Manager) => Team,
@@ -141,11 +147,13 @@ fn scope(role: Role, permission: Permission) -> Option<Scope> {
         (ReadActivities | LogActivities, Manager) => Team,
         (ReadDeals | WriteDeals | CancelDeals | ReadRevenue | ReadDailyFacts, Manager) => Team,
         (ReadTargets | ManageTargets | SignTargets, Manager) => Team,
+        (ReadComplaints | HandleComplaints, Manager) => Team,
         // A department owes support to targets of other teams.
         (CommitSupport, Manager | Finance) => Organization,
 
         (ReadCustomers | ReadActivities, ServiceAgent) => Organization,
         (LogActivities, ServiceAgent) => Own,
+        (ReadComplaints | HandleComplaints, ServiceAgent) => Organization,
 
         (ReadCustomers | ReadDeals | ReadRevenue | ReadReconciliation, Finance) => Organization,
         (ReadTargets | CloseTargets, Finance) => Organization,
