@@ -261,6 +261,21 @@ const STAY: &[(ComplaintState, ComplaintState)] = {
     ]
 };
 
+/// A duplicate ends from wherever it is.
+const END_MERGED: &[(ComplaintState, ComplaintState)] = {
+    use ComplaintState::*;
+    &[
+        (Recorded, Merged),
+        (Acknowledged, Merged),
+        (Assessed, Merged),
+        (Investigating, Merged),
+        (WaitingCustomer, Merged),
+        (WaitingInternal, Merged),
+        (ResponseOffered, Merged),
+        (Accepted, Merged),
+    ]
+};
+
 impl Step {
     /// The whole transition table: from where to where, and the rule as people read it.
     fn table(self) -> (&'static [(ComplaintState, ComplaintState)], &'static str) {
@@ -324,19 +339,7 @@ impl Step {
             Self::DeclareOutOfScope => {
                 (&[(Assessed, OutOfScope)], "Only an assessed complaint can be declared out of scope")
             }
-            Self::Merge => (
-                &[
-                    (Recorded, Merged),
-                    (Acknowledged, Merged),
-                    (Assessed, Merged),
-                    (Investigating, Merged),
-                    (WaitingCustomer, Merged),
-                    (WaitingInternal, Merged),
-                    (ResponseOffered, Merged),
-                    (Accepted, Merged),
-                ],
-                "Only an open complaint can be merged into another",
-            ),
+            Self::Merge => (END_MERGED, "Only an open complaint can be merged into another"),
             Self::Absorb => (STAY, "A duplicate can be merged into an open complaint only"),
             Self::Recalculate => (STAY, "The clocks of a complaint that has ended stand"),
             Self::AcceptEscalation => (STAY, "The complaint has ended; there is nothing to take charge of"),

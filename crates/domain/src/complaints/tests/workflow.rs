@@ -27,24 +27,24 @@ pub(super) const STEPS: [&str; 17] = [
 /// C waiting for the customer, W waiting internally, O offered, P accepted, X closed, Z out of scope, M merged;
 /// a dot is refused.
 const MATRIX: [(&str, &str); 17] = [
-    // From:                R A S I C W O P X Z M
-    ("acknowledge", "A . . . . . . . . . ."),
-    ("assess", ". S . . . . . . . . ."),
-    ("assign", "R A I I C W O P . . ."),
-    ("await customer", ". . . C . . . . . . ."),
-    ("await internal", ". . . W . . . . . . ."),
-    ("resume", ". . . . I I . . . . ."),
-    ("note", "R A S I C W O P X Z ."),
-    ("offer", ". . . O . . . . . . ."),
-    ("accept", ". . . . . . P . . . ."),
-    ("dispute", ". . . . . . I . . . ."),
-    ("close", ". . . . . . X X . . ."),
-    ("reopen", ". . . . . . . . I . ."),
-    ("out of scope", ". . Z . . . . . . . ."),
-    ("merge", "M M M M M M M M . . ."),
-    ("absorb", "R A S I C W O P . . ."),
-    ("recalculate", "R A S I C W O P . . ."),
-    ("take charge", "R A S I C W O P . . ."),
+    // The states from which, in the same order: R A S I C W O P X Z M
+    ("A . . . . . . . . . .", "acknowledge"),
+    (". S . . . . . . . . .", "assess"),
+    ("R A I I C W O P . . .", "assign"),
+    (". . . C . . . . . . .", "await customer"),
+    (". . . W . . . . . . .", "await internal"),
+    (". . . . I I . . . . .", "resume"),
+    ("R A S I C W O P X Z .", "note"),
+    (". . . O . . . . . . .", "offer"),
+    (". . . . . . P . . . .", "accept"),
+    (". . . . . . I . . . .", "dispute"),
+    (". . . . . . X X . . .", "close"),
+    (". . . . . . . . I . .", "reopen"),
+    (". . Z . . . . . . . .", "out of scope"),
+    ("M M M M M M M M . . .", "merge"),
+    ("R A S I C W O P . . .", "absorb"),
+    ("R A S I C W O P . . .", "recalculate"),
+    ("R A S I C W O P . . .", "take charge"),
 ];
 
 const STATES: [ComplaintState; 11] = [
@@ -113,8 +113,8 @@ pub(super) fn take(step: &str, complaint: &Complaint, handling: &Handling<'_>) -
 fn every_step_is_allowed_or_refused_from_every_state() {
     let hours = office();
     assert_eq!(STATES, ComplaintState::ALL);
-    assert_eq!(MATRIX.map(|(step, _)| step), STEPS);
-    for (step, row) in MATRIX {
+    assert_eq!(MATRIX.map(|(_, step)| step), STEPS);
+    for (row, step) in MATRIX {
         for (state, wanted) in STATES.into_iter().zip(row.split(' ')) {
             let mut complaint = at_state(state);
             let handling =
