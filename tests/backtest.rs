@@ -30,9 +30,9 @@ both!(
 );
 
 /// Statements of a derivation, for one person as for many.
-const DERIVATION_STATEMENTS: u32 = 12;
+const DERIVATION_STATEMENTS: u32 = 10;
 /// Statements of the reads of a backtest, whatever its length.
-const BACKTEST_STATEMENTS: u32 = 15;
+const BACKTEST_STATEMENTS: u32 = 14;
 
 /// Longest time in which the demo must be there.
 const DEMO_TIMEOUT: Duration = Duration::from_secs(300);

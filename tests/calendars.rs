@@ -187,7 +187,7 @@ async fn workdays_follow_the_calendar_and_the_leave(t: TestApp) {
         );
         let answer = t.admin().gql(&query, json!({})).await;
         answer.ok();
-        assert_eq!(answer.statements, 10, "{first}");
+        assert_eq!(answer.statements, 6, "{first}");
     }
 }
 

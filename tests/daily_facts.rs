@@ -1,16 +1,27 @@
 //! What people did on each day: folded live, frozen by a close, and checked.
 
 use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Instant;
 
 use chrono::Duration;
+use evenhand_app::Command;
+use evenhand_app::activities::LogActivity;
+use evenhand_domain::access::Permission;
+use evenhand_domain::activities::ActivityKind;
+use evenhand_domain::daily_facts::CLOSE_MARGIN_SECONDS;
+use evenhand_domain::error::Result;
+use evenhand_domain::time::Timestamp;
+use evenhand_persistence::{IdSource, Store, StoreOptions, Tx};
 use serde_json::{Value, json};
+use tokio::sync::{Notify, watch};
 
 use crate::activities::log;
 use crate::customers::{Cast, change, collect};
 use crate::deals::{eur, open};
 use crate::support::client::Answer;
 use crate::support::program::evenhand;
-use crate::support::{Client, Person, TestApp, both};
+use crate::support::{Backend, Client, PASSWORD, Person, TestApp, assemble, both, run};
 
 both!(
     work_is_counted_for_who_did_it_on_its_local_day,
@@ -18,16 +29,26 @@ both!(
     what_comes_after_the_close_stands_beside_it,
     what_was_frozen_is_checked,
     days_are_closed_in_order_and_in_bounded_steps,
+    days_close_by_themselves_two_days_after_they_ended,
+    two_workers_close_each_day_once,
     everybody_sees_the_days_in_their_reach,
     many_days_cost_as_many_statements_as_one,
     implausible_work_is_flagged_and_counted_all_the_same,
 );
 
+#[test]
+fn an_entry_that_is_under_way_while_its_day_is_closed_is_late() {
+    // SQLite has one writer: there the close waits for the entry.
+    run(Backend::Postgres, an_entry_under_way_is_late);
+}
+
 const FIGURES: &str =
     "leads qualified calls connectedCalls talkSeconds prospects deals revenue { amount currency }";
 
-/// Session, people in reach, closes, frozen figures; activities, steps, and deals with their credits.
-const STATEMENTS: u32 = 7;
+/// Session, people in reach, closes, frozen figures, and facts.
+const STATEMENTS: u32 = 5;
+/// How soon a worker that looks must have closed a day.
+const CLOSED_WITHIN: std::time::Duration = std::time::Duration::from_secs(10);
 
 async fn ask(by: &Client, user: &str, from: &str, to: &str, fields: &str) -> Answer {
     let query = format!(
@@ -67,9 +88,9 @@ async fn call(by: &Client, at: &str, seconds: u32) {
     .await;
 }
 
-/// Lets a little time pass, and closes days.
+/// Lets a little time pass, so that all entries are in time, and closes days.
 async fn close(t: &TestApp, by: &Client, through: &str) -> String {
-    t.clock.advance(Duration::seconds(10));
+    t.clock.advance(Duration::seconds(CLOSE_MARGIN_SECONDS));
     let closed = by.mutate("closeDays", json!({ "through": through }), "closedThrough").await;
     t.clock.advance(Duration::seconds(10));
     closed.ok()["closedThrough"].as_str().expect("a date").to_owned()
@@ -236,6 +257,59 @@ async fn what_was_frozen_is_checked(t: TestApp) {
     assert!(verify(&t).0);
 }
 
+/// An entry that is written, and committed only when the test lets it go on.
+struct UnderWay {
+    entry: LogActivity,
+    written: Notify,
+    go_on: Notify,
+}
+
+impl Command for UnderWay {
+    const PERMISSION: Permission = LogActivity::PERMISSION;
+    type Output = ();
+
+    async fn run(&self, tx: &mut Tx) -> Result<()> {
+        self.entry.run(tx).await?;
+        self.written.notify_one();
+        self.go_on.notified().await;
+        Ok(())
+    }
+}
+
+async fn an_entry_under_way_is_late(t: TestApp) {
+    let cast = Cast::new(&t).await;
+    call(&cast.rita, "2026-01-14T09:00:00Z", 30).await;
+    t.clock.advance(Duration::seconds(CLOSE_MARGIN_SECONDS));
+    let entry = LogActivity {
+        kind: ActivityKind::Call,
+        customer_id: None,
+        deal_id: None,
+        user_id: None,
+        started_at: Some(Timestamp::parse("2026-01-14T10:00:00Z").expect("an instant")),
+        seconds: Some(7),
+        connected: Some(true),
+        outcome: None,
+        note: Some("n".into()),
+    };
+    let under_way = UnderWay { entry, written: Notify::new(), go_on: Notify::new() };
+    let token = cast.rita.access_token.as_deref().expect("signed in");
+    let rita = t.app.authenticate(token).await.expect("an actor");
+    let closing = async {
+        under_way.written.notified().await;
+        let closed = cast.fin.mutate("closeDays", json!({ "through": "2026-01-14" }), "closedThrough").await;
+        under_way.go_on.notify_one();
+        closed.ok();
+    };
+    let (entered, ()) = tokio::join!(t.app.execute(&rita, "test", &under_way), closing);
+    entered.expect("entered");
+    let of_one = |seconds: u32| json!({ "calls": 1, "connectedCalls": 1, "talkSeconds": seconds });
+    let mut day = of_one(30);
+    (day["closed"], day["late"]) = (json!(true), of_one(7));
+    assert_eq!(days(&cast.rita, &cast.rita.id, 14, 14).await, [day]);
+    let (content, line) = verify(&t);
+    assert!(content, "{line}");
+}
+
 async fn days_are_closed_in_order_and_in_bounded_steps(t: TestApp) {
     let cast = Cast::new(&t).await;
     call(&cast.rita, "2025-11-10T09:00:00Z", 30).await;
@@ -263,6 +337,73 @@ async fn days_are_closed_in_order_and_in_bounded_steps(t: TestApp) {
     let sql = t.sql().await;
     assert_eq!(sql.number("SELECT COUNT(*) FROM day_closes").await, 4);
     assert_eq!(sql.number("SELECT COUNT(*) FROM daily_facts").await, 1);
+}
+
+async fn days_close_by_themselves_two_days_after_they_ended(t: TestApp) {
+    let cast = Cast::new(&t).await;
+    call(&cast.rita, "2026-01-12T09:00:00Z", 30).await;
+    call(&cast.rita, "2026-01-15T08:00:00Z", 20).await;
+    let (stop, stopped) = watch::channel(false);
+    let app = t.app.clone();
+    let worker = tokio::spawn(async move { app.run_jobs(stopped).await });
+    let sql = t.sql().await;
+    let closes = async || sql.number("SELECT COUNT(*) FROM day_closes").await;
+    // The organisation was made on the 15th, which ended two days ago when it turns midnight in Berlin.
+    t.clock.advance(Duration::minutes(62 * 60 - 1));
+    assert!(!t.app.close_old_days().await.expect("looked"));
+    assert_eq!(closes().await, 0);
+    t.clock.advance(Duration::hours(1));
+    let begun = Instant::now();
+    while closes().await == 0 {
+        assert!(begun.elapsed() < CLOSED_WITHIN, "nothing was closed");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    stop.send_replace(true);
+    worker.await.expect("the worker ends in good order");
+
+    let rita = t.sign_in(&cast.rita.email, PASSWORD).await;
+    for at in ["2026-01-12T10:00:00Z", "2026-01-16T08:00:00Z"] {
+        call(&rita, at, 7).await;
+    }
+    let of_one = |seconds: u32| json!({ "calls": 1, "connectedCalls": 1, "talkSeconds": seconds });
+    let closed = |mut day: Value| {
+        day["closed"] = json!(true);
+        day
+    };
+    let mut twelfth = closed(of_one(30));
+    twelfth["late"] = of_one(7);
+    let empty = closed(json!({}));
+    let expected = [empty.clone(), twelfth, empty.clone(), empty, closed(of_one(20)), of_one(7)];
+    assert_eq!(days(&rita, &cast.rita.id, 11, 16).await, expected);
+    assert!(!t.app.close_old_days().await.expect("looked"));
+    assert_eq!(closes().await, 1);
+    assert!(verify(&t).0);
+}
+
+async fn two_workers_close_each_day_once(t: TestApp) {
+    let cast = Cast::new(&t).await;
+    call(&cast.rita, "2025-11-10T09:00:00Z", 30).await;
+    t.other_organization("Elsewhere").await;
+    t.clock.advance(Duration::days(5));
+    let options = StoreOptions::new(&t.database.url);
+    let store = Store::connect(&options, IdSource::from_os().expect("ids")).await.expect("a store");
+    let other = assemble(store.clone(), Arc::clone(&t.clock), None);
+    let mut more = true;
+    while more {
+        let looks = [t.app.clone(), other.clone()]
+            .map(|app| tokio::spawn(async move { app.close_old_days().await.expect("looked") }));
+        more = false;
+        for look in looks {
+            more |= look.await.expect("ended");
+        }
+    }
+    store.close().await.expect("closed");
+    let sql = t.sql().await;
+    // Three steps of one organisation, one of the other, in which nothing has happened.
+    assert_eq!(sql.number("SELECT COUNT(*) FROM day_closes").await, 4);
+    assert_eq!(sql.number("SELECT COUNT(DISTINCT through_day) FROM day_closes").await, 3);
+    assert_eq!(sql.number("SELECT COUNT(*) FROM daily_facts").await, 1);
+    assert!(verify(&t).0);
 }
 
 async fn everybody_sees_the_days_in_their_reach(t: TestApp) {

@@ -19,6 +19,7 @@ both!(
     registered_documents_stand_for_themselves,
     kept_queries_stay_in_their_organisation,
     guessed_hashes_are_paid_for,
+    errors_point_into_the_text_or_nowhere,
 );
 
 const CREATE: &str = "mutation($input: CreateTeamInput!) { createTeam(input: $input) { team { id name } userErrors { code } } }";
@@ -299,4 +300,25 @@ async fn guessed_hashes_are_paid_for(t: TestApp) {
     assert_eq!((sought, refused.status, refused.code(), refused.statements), (47, 429, "RATE_LIMITED", 0));
     assert!(refused.headers.contains_key("retry-after"));
     node.kill().await;
+}
+
+async fn errors_point_into_the_text_or_nowhere(t: TestApp) {
+    let day = "query($day: Date!) { targets(filter: { periodStart: { gte: $day } }) { totalCount } }";
+    for (query, variables) in [
+        ("{ targets(filter: { periodStart: { gte: \"never\" } }) { totalCount } }", json!({})),
+        ("{ targets(first: 0) { totalCount } }", json!({})),
+        ("{ unknown }", json!({})),
+        ("{ viewer", json!({})),
+        (day, json!({ "day": "never" })),
+        (day, json!({})),
+    ] {
+        let answer = t.admin().gql(query, variables).await;
+        assert!(!answer.errors.is_empty(), "{query}");
+        for error in &answer.errors {
+            let Some(places) = error["locations"].as_array() else { continue };
+            let counted = |place: &Value, what: &str| place[what].as_u64() > Some(0);
+            let legal = places.iter().all(|place| counted(place, "line") && counted(place, "column"));
+            assert!(legal && !places.is_empty(), "{query}: {error}");
+        }
+    }
 }

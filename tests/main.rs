@@ -4,10 +4,13 @@
 
 mod access;
 mod activities;
+mod agreed_targets;
 mod architecture;
+mod attainment;
 mod backtest;
 mod breaking;
 mod calendars;
+mod closing;
 mod contract;
 mod coverage;
 mod crash;
@@ -23,10 +26,12 @@ mod imports;
 mod keys;
 mod leaving;
 mod mail;
+mod organizations;
 mod reconciliation;
 mod schema;
 mod statements;
 mod support;
+mod target_input;
 mod targets;
 mod teams;
 mod tokens;

@@ -8,33 +8,34 @@ both!(
     a_target_is_agreed_by_both_sides_supported_and_activated,
     unusual_and_incomplete_targets_are_refused_with_the_part_that_is_missing,
     the_target_of_a_team_is_split_to_the_unit_and_goes_on_adding_up,
+    each_part_follows_the_calendar_and_the_leave_of_its_owner,
     targets_are_seen_by_those_who_take_part,
     an_amendment_leaves_the_days_that_have_passed,
     a_target_rests_on_the_work_on_record,
 );
 
 /// What is read back of a target.
-const FIELDS: &str = "target { id version state level publishedAt lines { metric quantity perWorkday money { amount } dueBy } \
+pub(crate) const FIELDS: &str = "target { id version state level publishedAt lines { metric quantity perWorkday money { amount } dueBy } \
     onTheTable { number hash authorSide signatures { side user { id } } } terms { number hash } earlierTerms { number } \
     amendment { number effectiveFrom } buffer { metric quantity } \
     supportPlan { resources { id status latenessDays committedBy { id } } } }";
 
 /// A sales organisation of two floors, and a department.
-struct Sales {
-    t: TestApp,
+pub(crate) struct Sales {
+    pub(crate) t: TestApp,
     /// Leads all of sales.
-    mona: Person,
-    north: String,
+    pub(crate) mona: Person,
+    pub(crate) north: String,
     /// Leads the north.
-    lea: Person,
-    rosa: Person,
-    otto: Person,
+    pub(crate) lea: Person,
+    pub(crate) rosa: Person,
+    pub(crate) otto: Person,
     /// Leads marketing.
-    max: Person,
+    pub(crate) max: Person,
 }
 
 impl Sales {
-    async fn open(t: TestApp) -> Self {
+    pub(crate) async fn open(t: TestApp) -> Self {
         let all = t.team("Sales", None).await;
         let north = t.team("North", Some(&all)).await;
         let marketing = t.team("Marketing", None).await;
@@ -50,7 +51,7 @@ impl Sales {
     }
 
     /// A target for February 2026, which has twenty workdays: nothing is on record, so rates are stated.
-    fn asked(&self, owner: &str, deals: i32, approver: &str) -> Value {
+    pub(crate) fn asked(&self, owner: &str, deals: i32, approver: &str) -> Value {
         json!({
             "ownerId": owner, "period": { "kind": "MONTH", "start": "2026-02-01" }, "goal": { "deals": deals },
             "quality": "0.6", "assumedRates": rates(), "override": because(approver),
@@ -58,20 +59,26 @@ impl Sales {
     }
 
     /// Lets days pass and signs everybody in again.
-    async fn later(&mut self, days: i64) {
+    pub(crate) async fn later(&mut self, days: i64) {
         self.t.later(chrono::Duration::days(days)).await;
         for person in [&mut self.mona, &mut self.lea, &mut self.rosa, &mut self.otto, &mut self.max] {
             person.client = self.t.sign_in(&person.email, PASSWORD).await;
         }
     }
 
-    async fn read(&self, id: &str) -> Value {
+    pub(crate) async fn read(&self, id: &str) -> Value {
         let query = format!("query($id: ID!) {{ node(id: $id) {{ ... on Target {{ {} }} }} }}", fields());
         self.t.admin().gql(&query, json!({ "id": id })).await.ok()["node"].clone()
     }
 
     /// Sends a mutation with the present version of the target; a refusal is told by its first code.
-    async fn act(&self, by: &Client, name: &str, id: &str, mut input: Value) -> Result<Value, String> {
+    pub(crate) async fn act(
+        &self,
+        by: &Client,
+        name: &str,
+        id: &str,
+        mut input: Value,
+    ) -> Result<Value, String> {
         input["id"] = json!(id);
         input["version"] = json!(self.t.version(id).await);
         let outcome = by.mutate(name, input, FIELDS).await;
@@ -81,8 +88,28 @@ impl Sales {
         }
     }
 
+    /// Six deals of a thousand euros each, one a month from March to August 2025, won by Rosa.
+    pub(crate) async fn six_deals(&self) {
+        for day in 1..=6 {
+            let number = format!("R-{day}");
+            let at = |date: u32| format!("2025-{:02}-{date:02}T09:00:00Z", day + 2);
+            let customer = json!({ "kind": "COMPANY", "name": number, "collectedAt": at(2) });
+            let customer = self.rosa.mutate("createCustomer", customer, "customer { id }").await;
+            for (version, stage) in [(1, "QUALIFIED"), (2, "PROSPECT")] {
+                let step = json!({ "id": customer.ok()["customer"]["id"], "version": version, "stage": stage,
+                    "occurredAt": at(3), "evidence": { "document": "Letter" } });
+                self.rosa.mutate("advanceCustomer", step, "customer { id }").await.ok();
+            }
+            let deal = json!({ "number": number, "customerId": customer.ok()["customer"]["id"],
+                "value": { "amount": "1000.00", "currency": "EUR" }, "openedAt": at(3) });
+            let deal = self.rosa.mutate("createDeal", deal, "deal { id }").await;
+            let win = json!({ "id": deal.ok()["deal"]["id"], "version": 1, "wonAt": at(17) });
+            self.rosa.mutate("winDeal", win, "deal { id }").await.ok();
+        }
+    }
+
     /// Signs what is on the table now.
-    async fn sign(&self, by: &Client, id: &str) -> Result<Value, String> {
+    pub(crate) async fn sign(&self, by: &Client, id: &str) -> Result<Value, String> {
         let hash = self.read(id).await["onTheTable"]["hash"].clone();
         self.act(by, "agreeTarget", id, json!({ "hash": hash })).await
     }
@@ -92,11 +119,11 @@ fn fields() -> &'static str {
     FIELDS.strip_prefix("target {").and_then(|rest| rest.strip_suffix('}')).expect("fields")
 }
 
-fn rates() -> Value {
+pub(crate) fn rates() -> Value {
     json!({ "dealsPerProspect": "0.2", "prospectsPerCall": "0.1", "callsPerUsableLead": "3" })
 }
 
-fn because(approver: &str) -> Value {
+pub(crate) fn because(approver: &str) -> Value {
     json!({ "reason": "The first month of a new region.", "approverId": approver })
 }
 
@@ -112,7 +139,7 @@ fn of(lines: &Value, metric: &str) -> i64 {
     found.map_or(0, |(_, quantity)| quantity.parse().expect("a whole number"))
 }
 
-fn id(target: &Value) -> String {
+pub(crate) fn id(target: &Value) -> String {
     target["id"].as_str().expect("an id").to_owned()
 }
 
@@ -295,6 +322,52 @@ async fn the_target_of_a_team_is_split_to_the_unit_and_goes_on_adding_up(t: Test
     }
 }
 
+/// A calendar of days from nine to five; answers its opaque id.
+async fn calendar(s: &Sales, name: &str, days: &[&str], closed: &[&str], is_default: bool) -> String {
+    let weekly = days.iter().map(|day| json!({ "weekday": day, "fromMinute": 540, "toMinute": 1020 }));
+    let exceptions = closed.iter().map(|date| json!({ "date": date, "open": [] }));
+    let input = json!({ "name": name, "timeZone": "Europe/Berlin", "isDefault": is_default,
+        "weekly": weekly.collect::<Vec<_>>(), "exceptions": exceptions.collect::<Vec<_>>() });
+    let created = s.t.admin().mutate("createWorkCalendar", input, "workCalendar { id }").await;
+    id(&created.ok()["workCalendar"])
+}
+
+async fn each_part_follows_the_calendar_and_the_leave_of_its_owner(t: TestApp) {
+    let s = Sales::open(t).await;
+    let nina = s.t.user_in("REP", "Nina", &s.north, "MEMBER").await;
+    // Nineteen workdays of February for everybody but those who work four days a week.
+    let days = ["MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY"];
+    calendar(&s, "Office", &days, &["2026-02-16"], true).await;
+    let four_days = calendar(&s, "Four days", &days[..4], &[], false).await;
+    for person in [&s.lea, &s.rosa] {
+        let own =
+            json!({ "id": person.id, "version": s.t.version(&person.id).await, "calendarId": four_days });
+        s.t.admin().mutate("updateUser", own, "user { id }").await.ok();
+    }
+    let leave = json!({ "userId": s.otto.id, "version": s.t.version(&s.otto.id).await,
+        "from": "2026-02-02", "to": "2026-02-13" });
+    s.t.admin().mutate("recordLeave", leave, "user { id }").await.ok();
+
+    let admin = s.t.user("ADMIN", "Ann").await;
+    let proposed = s.mona.mutate("proposeTarget", s.asked(&s.north, 44, &admin.id), FIELDS).await;
+    let team = proposed.ok()["target"].clone();
+    let asked = |target: &Value| {
+        let calls = target["lines"].as_array().expect("lines").iter().find(|line| line["metric"] == "CALLS");
+        let per_workday = calls.expect("calls")["perWorkday"].as_str().expect("a number").to_owned();
+        (of(&target["lines"], "DEALS_WON"), of(&target["lines"], "CALLS"), per_workday)
+    };
+    assert_eq!(asked(&team), (44, 2_200, "116".into()), "the 19 days of the organisation");
+
+    let split = json!({ "id": id(&team), "version": 1, "buffer": [], "override": because(&s.mona.id) });
+    let fields = format!("children {{ {} owner {{ ... on User {{ id }} }} }}", fields());
+    let outcome = s.lea.mutate("cascadeTarget", split, &fields).await;
+    let children = outcome.ok()["children"].as_array().expect("children");
+    for (person, workdays) in [(&s.rosa, 16), (&s.otto, 9), (&nina, 19)] {
+        let child = children.iter().find(|child| child["owner"]["id"] == json!(person.id)).expect("a part");
+        assert_eq!(asked(child), (workdays, 50 * workdays, "50".into()), "{}", person.email);
+    }
+}
+
 async fn targets_are_seen_by_those_who_take_part(t: TestApp) {
     let s = Sales::open(t).await;
     let finance = s.t.user("FINANCE", "Fay").await;
@@ -374,22 +447,7 @@ async fn an_amendment_leaves_the_days_that_have_passed(t: TestApp) {
 
 async fn a_target_rests_on_the_work_on_record(t: TestApp) {
     let s = Sales::open(t).await;
-    for day in 1..=6 {
-        let number = format!("R-{day}");
-        let at = |date: u32| format!("2025-{:02}-{date:02}T09:00:00Z", day + 2);
-        let customer = json!({ "kind": "COMPANY", "name": number, "collectedAt": at(2) });
-        let customer = s.rosa.mutate("createCustomer", customer, "customer { id }").await;
-        for (version, stage) in [(1, "QUALIFIED"), (2, "PROSPECT")] {
-            let step = json!({ "id": customer.ok()["customer"]["id"], "version": version, "stage": stage,
-                "occurredAt": at(3), "evidence": { "document": "Letter" } });
-            s.rosa.mutate("advanceCustomer", step, "customer { id }").await.ok();
-        }
-        let deal = json!({ "number": number, "customerId": customer.ok()["customer"]["id"],
-            "value": { "amount": "1000.00", "currency": "EUR" }, "openedAt": at(3) });
-        let deal = s.rosa.mutate("createDeal", deal, "deal { id }").await;
-        let win = json!({ "id": deal.ok()["deal"]["id"], "version": 1, "wonAt": at(17) });
-        s.rosa.mutate("winDeal", win, "deal { id }").await.ok();
-    }
+    s.six_deals().await;
     let mut asked = s.asked(&s.rosa.id, 4, &s.mona.id);
     asked["level"] = json!("CHALLENGE");
     asked["goal"] = json!({ "revenue": { "amount": "2000.00", "currency": "EUR" } });

@@ -18,6 +18,9 @@ mod m20261101_000008_documents;
 mod m20261101_000009_calendars;
 mod m20261101_000010_daily_facts;
 mod m20261101_000011_targets;
+mod m20261125_000012_forecasts;
+mod m20261125_000013_support_departments;
+mod m20261125_000014_target_bands;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -38,6 +41,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261101_000009_calendars::Migration),
             Box::new(m20261101_000010_daily_facts::Migration),
             Box::new(m20261101_000011_targets::Migration),
+            Box::new(m20261125_000012_forecasts::Migration),
+            Box::new(m20261125_000013_support_departments::Migration),
+            Box::new(m20261125_000014_target_bands::Migration),
         ]
     }
 }

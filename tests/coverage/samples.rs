@@ -73,7 +73,11 @@ fn queries() -> Vec<Sample> {
             "{ viewer { role user { id name email team { name } memberships { team { name } } } } }",
             none,
         ),
-        query("Query.organization", "{ organization { id name currency timeZone createdAt } }", none),
+        query(
+            "Query.organization",
+            "{ organization { id name currency timeZone createdAt targetBands { base { min } } } }",
+            none,
+        ),
         query(
             "Query.organization (revenue)",
             "{ organization { wonRevenue(period: { kind: MONTH, start: \"2026-01-01\" }) { amount } } }",
@@ -256,6 +260,15 @@ fn subscriptions() -> Vec<Sample> {
 
 fn people() -> Vec<Sample> {
     vec![
+        // To whom another organisation belongs, this is another version.
+        mutation("Mutation.updateOrganization", "organization { id name }", |w| {
+            async {
+                let found = w.t.admin().query("{ organization { version } }").await;
+                let bands = json!({ "sprint": { "min": "0.2", "max": "0.6" } });
+                json!({ "version": found["organization"]["version"], "targetBands": bands })
+            }
+            .boxed()
+        }),
         mutation("Mutation.createTeam", "team { id name }", |w| {
             async { json!({ "name": format!("Canary team {}", w.unique().await), "parentId": w.north }) }
                 .boxed()
@@ -378,6 +391,34 @@ fn targets() -> Vec<Sample> {
     const FIELDS: &str = "target { id state lines { metric quantity } }";
     vec![
         query("Query.targets", "{ targets { totalCount } }", none),
+        query(
+            "Query.attainment",
+            "query($owner: ID!) { attainment(ownerId: $owner, period: { kind: MONTH, start: \"2026-01-01\" }) { \
+             owner { ... on User { name } } lines { metric actual { number money { amount } } } } }",
+            |w| async { json!({ "owner": w.rep }) }.boxed(),
+        ),
+        query(
+            "Query.attainment (of a team)",
+            "query($owner: ID!) { attainment(ownerId: $owner, period: { kind: MONTH, start: \"2026-01-01\" }) { \
+             owner { ... on Team { name } } lines { metric actual { number money { amount } } } } }",
+            |w| async { json!({ "owner": w.north }) }.boxed(),
+        ),
+        query(
+            "Query.leaderboard",
+            "query($team: ID!) { leaderboard(teamId: $team, metric: DEALS_WON, period: { kind: MONTH, start: \
+             \"2026-01-01\" }) { rank user { name } actual { number } } }",
+            |w| async { json!({ "team": w.north }) }.boxed(),
+        ),
+        subscription(
+            "Subscription.attainmentChanged",
+            "subscription($owner: ID!) { attainmentChanged(ownerId: $owner, period: { kind: MONTH, start: \
+             \"2026-01-01\" }) { owner { ... on User { name } } lines { metric actual { number } } } }",
+            |w| async { json!({ "owner": w.rep }) }.boxed(),
+        ),
+        // Nothing counts there, which those are told who may close.
+        mutation("Mutation.closePeriod", "targets { id }", |_| {
+            async { json!({ "period": { "kind": "MONTH", "start": "2025-01-01" } }) }.boxed()
+        }),
         mutation("Mutation.proposeTarget", FIELDS, |w| w.proposal(&w.rep).boxed()),
         mutation("Mutation.counterTarget", FIELDS, |w| {
             async {

@@ -33,6 +33,7 @@ TABLE attainment_snapshots
     as_of timestamp with time zone NOT NULL
     position bigint NOT NULL
     lines text COLLATE "C" NOT NULL
+    forecasts text COLLATE "C" NOT NULL DEFAULT '[]'::text
     CONSTRAINT attainment_snapshots_org_id_target_id_fkey FOREIGN KEY (org_id, target_id) REFERENCES targets(org_id, id)
     CONSTRAINT attainment_snapshots_pkey PRIMARY KEY (org_id, target_id)
     CREATE UNIQUE INDEX attainment_snapshots_pkey ON public.attainment_snapshots USING btree (org_id, target_id)
@@ -221,6 +222,7 @@ TABLE deals
     CREATE INDEX deals_opened ON public.deals USING btree (org_id, opened_at, id)
     CREATE INDEX deals_owner ON public.deals USING btree (org_id, owner_id, created_at, id)
     CREATE INDEX deals_owner_cancelled ON public.deals USING btree (org_id, owner_id, cancelled_at)
+    CREATE INDEX deals_owner_opened ON public.deals USING btree (org_id, owner_id, opened_at)
     CREATE INDEX deals_owner_won ON public.deals USING btree (org_id, owner_id, won_at)
     CREATE UNIQUE INDEX deals_pkey ON public.deals USING btree (org_id, id)
     CREATE INDEX deals_product ON public.deals USING btree (org_id, product_id)
@@ -399,6 +401,7 @@ TABLE organizations
     time_zone text COLLATE "C" NOT NULL
     currency text COLLATE "C" NOT NULL
     created_at timestamp with time zone NOT NULL
+    target_bands text COLLATE "C"
     CONSTRAINT organizations_pkey PRIMARY KEY (id)
     CREATE UNIQUE INDEX organizations_name ON public.organizations USING btree (name_key)
     CREATE UNIQUE INDEX organizations_pkey ON public.organizations USING btree (id)
@@ -462,6 +465,14 @@ TABLE signing_keys
     retired_at timestamp with time zone
     CONSTRAINT signing_keys_pkey PRIMARY KEY (id)
     CREATE UNIQUE INDEX signing_keys_pkey ON public.signing_keys USING btree (id)
+TABLE target_departments
+    org_id uuid NOT NULL
+    department_key text COLLATE "C" NOT NULL
+    target_id uuid NOT NULL
+    CONSTRAINT target_departments_org_id_target_id_fkey FOREIGN KEY (org_id, target_id) REFERENCES targets(org_id, id)
+    CONSTRAINT target_departments_pkey PRIMARY KEY (org_id, department_key, target_id)
+    CREATE UNIQUE INDEX target_departments_pkey ON public.target_departments USING btree (org_id, department_key, target_id)
+    CREATE INDEX target_departments_target ON public.target_departments USING btree (org_id, target_id)
 TABLE target_terms
     org_id uuid NOT NULL
     target_id uuid NOT NULL

@@ -30,7 +30,7 @@ CREATE TABLE attainment_snapshots (
     as_of timestamp_with_timezone_text NOT NULL,
     position bigint NOT NULL,
     -- Lines, as JSON.
-    lines text NOT NULL,
+    lines text NOT NULL, forecasts text NOT NULL DEFAULT '[]',
     PRIMARY KEY (org_id, target_id),
     FOREIGN KEY (org_id, target_id) REFERENCES targets (org_id, id)
 );
@@ -206,6 +206,7 @@ CREATE UNIQUE INDEX deals_number ON deals (org_id, number_key);
 CREATE INDEX deals_opened ON deals (org_id, opened_at, id);
 CREATE INDEX deals_owner ON deals (org_id, owner_id, created_at, id);
 CREATE INDEX deals_owner_cancelled ON deals (org_id, owner_id, cancelled_at);
+CREATE INDEX deals_owner_opened ON deals (org_id, owner_id, opened_at);
 CREATE INDEX deals_owner_won ON deals (org_id, owner_id, won_at);
 CREATE INDEX deals_product ON deals (org_id, product_id);
 CREATE INDEX deals_updated ON deals (org_id, updated_at, id);
@@ -373,7 +374,7 @@ CREATE TABLE organizations (
     time_zone text NOT NULL,
     currency text NOT NULL,
     created_at timestamp_with_timezone_text NOT NULL
-);
+, target_bands text);
 CREATE UNIQUE INDEX organizations_name ON organizations (name_key);
 CREATE TABLE products (
     org_id uuid_text NOT NULL REFERENCES organizations (id),
@@ -430,6 +431,15 @@ CREATE TABLE signing_keys (
     active_from timestamp_with_timezone_text NOT NULL,
     retired_at timestamp_with_timezone_text
 );
+CREATE TABLE target_departments (
+    org_id uuid_text NOT NULL,
+    -- The folded name of the department, as in teams.name_key; there need not be such a team.
+    department_key text NOT NULL,
+    target_id uuid_text NOT NULL,
+    PRIMARY KEY (org_id, department_key, target_id),
+    FOREIGN KEY (org_id, target_id) REFERENCES targets (org_id, id)
+);
+CREATE INDEX target_departments_target ON target_departments (org_id, target_id);
 CREATE TABLE target_terms (
     org_id uuid_text NOT NULL,
     target_id uuid_text NOT NULL,

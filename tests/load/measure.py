@@ -121,7 +121,6 @@ class Load:
 
     def __init__(self, args, scratch, kind, database, log):
         self.args, self.scratch, self.kind, self.database, self.log = args, Path(scratch), kind, database, log
-        self.rows = []
         self.server = Server(args.binary, database, args.port)
         self.renew()
         self.requests = self.find_requests()
@@ -159,20 +158,19 @@ class Load:
         path.write_text("".join(json.dumps(body) + "\n" for body in bodies))
         return path
 
-    def wrk(self, bodies, connections=CONNECTIONS, seconds=None, token=None):
+    def wrk(self, bodies, connections=CONNECTIONS, seconds=None):
         """Answers of one closed-loop run."""
-        environment = dict(os.environ, REQUESTS=str(bodies), TOKEN=token or self.token)
+        environment = dict(os.environ, REQUESTS=str(bodies), TOKEN=self.token)
         command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds or self.args.seconds}", "--timeout", "15",
                    "-s", str(HERE / "requests.lua"), self.server.base]
         output = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
         result = json.loads(re.search(r"RESULT (.*)", output).group(1))
         result["per_second"] = result["answered"] / result["seconds"]
-        if result["wrong"] or result["broken"]:
+        if result["refused"] or result["wrong"] or result["broken"]:
             print(f"  ! {result}", file=sys.stderr)
         return result
 
     def row(self, name, figure, ratio="", note=""):
-        self.rows.append((name, figure, ratio, note))
         print(f"  {name:<34} {figure:>22}  {ratio:>18}  {note}", flush=True)
 
     def throughput(self):
@@ -182,13 +180,11 @@ class Load:
         self.row("baseline: bare /live", f"{live:,.0f}/s")
         commits = self.commits_per_second()
         self.row("baseline: raw commits", f"{commits:,.0f}/s")
-        self.peak = {}
         for name in ("point read", "page of 20", "page of 50"):
             bodies = self.bodies(name, self.requests[name])
             self.wrk(bodies, seconds=2)
             baseline = self.same_statements(name) if self.kind == "PostgreSQL" else None
             result = self.wrk(bodies)
-            self.peak[name] = result["per_second"]
             ratio = ""
             if baseline:
                 self.row(f"baseline: {name}, pgbench", f"{baseline:,.0f}/s")
@@ -294,13 +290,13 @@ class Load:
         self.row("after overload", f"{self.arrivals(body, None, seconds=3)['answered']:,.0f}/s", "",
                  f"peak memory {self.server.memory_mib('VmHWM'):.0f} MiB")
 
-    def arrivals(self, body, per_second, seconds=None, token=None):
+    def arrivals(self, body, per_second, seconds=None):
         """Requests at a fixed rate, whether answers come or not; as fast as they come where there is no rate."""
         path = self.scratch / "body.json"
         path.write_text(json.dumps(body))
         seconds = seconds or self.args.seconds
         command = ["h2load", "--h1", "-D", str(seconds), "-d", str(path), "-H", "Content-Type: application/json",
-                   "-H", f"Authorization: Bearer {token or self.token}", self.server.base + "/graphql"]
+                   "-H", f"Authorization: Bearer {self.token}", self.server.base + "/graphql"]
         # The clients of one process all send at the same moments, so several processes take turns.
         processes = []
         at_once = AT_ONCE[per_second > 2_000] if per_second else ARRIVING
@@ -314,7 +310,7 @@ class Load:
 
     def hostile(self):
         """Documents that would cost much, one at a time, and then beside good traffic."""
-        slowest, leak = (0, ""), 0
+        slowest = (0, "")
         before = self.server.memory_mib("VmHWM")
         for name, document in HOSTILE.items():
             times = []

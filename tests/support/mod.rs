@@ -268,6 +268,7 @@ pub(crate) fn assemble(store: Store, clock: Arc<TestClock>, mailer: Option<Maile
             invitation_lifetime: chrono::Duration::days(7),
             public_url: "https://sales.example".into(),
         },
+        close_days_after: 2,
     })
 }
 

@@ -57,7 +57,8 @@ pub(crate) struct DailyFact {
     closed: bool,
     #[graphql(flatten)]
     figures: DailyFigures,
-    /// What was recorded after the day was closed, beside its figures; null when nothing was.
+    /// What was recorded after the day was closed, or less than a minute before, beside its figures; null when nothing
+    /// was.
     late: Option<DailyFigures>,
     /// Work that looks implausible: questions to the person and their manager, which change no figure. Null for
     /// roles that may not see single activities.
@@ -143,8 +144,8 @@ pub(crate) struct DailyFactMutations;
 
 #[Object]
 impl DailyFactMutations {
-    /// Closes days: their figures are frozen, and what is recorded for them later is shown beside. For finance and
-    /// administrators.
+    /// Closes days: their figures are frozen, and what is recorded for them later is shown beside, as is what was
+    /// recorded less than a minute before. For finance and administrators.
     async fn close_days(
         &self,
         ctx: &Context<'_>,

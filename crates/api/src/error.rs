@@ -130,6 +130,8 @@ pub(crate) fn present(mut error: ServerError, request_id: &str) -> ServerError {
     if error.message.chars().nth(MESSAGE_CHARS_MAX).is_some() {
         error.message = error.message.chars().take(MESSAGE_CHARS_MAX).chain(['…']).collect();
     }
+    // What the translation has put together has no place in the text, and lines are counted from 1.
+    error.locations.retain(|place| place.line > 0);
     error.extensions = Some(extensions);
     // The cause stays here: nothing of it may be serialised by accident.
     error.source = None;

@@ -7,6 +7,7 @@
 mod access;
 mod activities;
 mod admission;
+mod attainment;
 mod calendars;
 mod changes;
 mod completion;
@@ -27,6 +28,7 @@ mod limits;
 mod loaders;
 mod negotiation;
 mod node;
+mod organizations;
 mod page;
 mod patch;
 mod products;

@@ -1,7 +1,9 @@
 //! The public schema, put together from the slices.
 
 use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, ValidationMode};
+use evenhand_app::attainment::Attained;
 use evenhand_app::reconciliation::Facts;
+use evenhand_domain::error::Problem;
 use evenhand_domain::id::{
     ActivityId, CustomerId, DealId, DerivationId, ProductId, TargetId, TeamId, UserId, WorkCalendarId,
 };
@@ -12,6 +14,7 @@ use evenhand_domain::{activities, calendars, customers, deals, derivation, produ
 
 use crate::access::AccessMutations;
 use crate::activities::{ActivityMutations, ActivityQueries};
+use crate::attainment::{AttainmentQueries, AttainmentSubscriptions, TargetAt};
 use crate::calendars::{CalendarMutations, CalendarQueries};
 use crate::changes::{ChangeQueries, ChangeSubscriptions};
 use crate::customers::{CustomerMutations, CustomerQueries};
@@ -20,6 +23,7 @@ use crate::deals::{DealMutations, DealQueries};
 use crate::imports::{ImportMutations, ImportSubscriptions};
 use crate::loaders::Loader;
 use crate::node::NodeQueries;
+use crate::organizations::OrganizationMutations;
 use crate::products::{ProductMutations, ProductQueries};
 use crate::reconciliation::ReconciliationQueries;
 use crate::targets::{TargetMutations, TargetQueries};
@@ -39,6 +43,7 @@ pub(crate) struct Query(
     DailyFactQueries,
     ProductQueries,
     TargetQueries,
+    AttainmentQueries,
     ReconciliationQueries,
     ChangeQueries,
 );
@@ -53,6 +58,7 @@ pub(crate) struct Mutation(
     CalendarMutations,
     CustomerMutations,
     ActivityMutations,
+    OrganizationMutations,
     ProductMutations,
     DealMutations,
     DailyFactMutations,
@@ -62,7 +68,7 @@ pub(crate) struct Mutation(
 
 /// Everything that can be watched, each event checked against your rights at that moment.
 #[derive(MergedSubscription, Default)]
-pub(crate) struct Subscription(ChangeSubscriptions, ImportSubscriptions);
+pub(crate) struct Subscription(ChangeSubscriptions, ImportSubscriptions, AttainmentSubscriptions);
 
 /// The executable schema.
 pub(crate) type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
@@ -107,7 +113,9 @@ pub(crate) struct Loaders {
     pub(crate) deal_counts: Loader<CustomerId, i64>,
     pub(crate) targets: Loader<TargetId, targets::Target>,
     pub(crate) targets_below: Loader<TargetId, Vec<targets::Target>>,
+    pub(crate) missing_of_targets: Loader<TargetId, Vec<Problem>>,
     pub(crate) derivations: Loader<DerivationId, derivation::Derivation>,
+    pub(crate) attainments: Loader<TargetAt, Attained>,
     pub(crate) user_revenue: Loader<(UserId, Facts), Vec<Money>>,
     pub(crate) team_revenue: Loader<(TeamId, Facts), Vec<Money>>,
 }
@@ -135,7 +143,9 @@ impl Loaders {
         self.deal_counts.clear();
         self.targets.clear();
         self.targets_below.clear();
+        self.missing_of_targets.clear();
         self.derivations.clear();
+        self.attainments.clear();
         self.user_revenue.clear();
         self.team_revenue.clear();
     }

@@ -3,15 +3,16 @@
 use std::collections::HashMap;
 
 use async_graphql::{Context, ID, Object, Result, SimpleObject, Union};
-use evenhand_app::targets::{DerivationsByIds, TargetsBelow, TargetsByIds};
+use evenhand_app::targets::{DerivationsByIds, MissingOfTargets, TargetsBelow, TargetsByIds};
 use evenhand_domain::derivation as derived;
-use evenhand_domain::error::Error;
+use evenhand_domain::error::{Code, Error, Problem};
 use evenhand_domain::fraction::Fraction;
-use evenhand_domain::id::{DerivationId, TargetId, UserId};
+use evenhand_domain::id::{DerivationId, EntityId, TargetId, TeamId, UserId};
 use evenhand_domain::targets::{
     self as domain, BandOverride, Metric, Quantity, Side, TargetLevel, TargetState, Terms,
 };
 
+use crate::attainment::{self, Attainment};
 use crate::context::Request;
 use crate::ids;
 use crate::page::connection;
@@ -27,6 +28,7 @@ mod queries;
 mod support;
 
 use derivation::{Achievability, Derivation};
+pub(crate) use inputs::parts;
 pub(crate) use mutations::TargetMutations;
 pub(crate) use queries::TargetQueries;
 use support::SupportPlan;
@@ -35,12 +37,12 @@ use support::SupportPlan;
 const SHARE_DECIMALS: u32 = 6;
 
 /// A share in parts per million, as a decimal number.
-fn share(ppm: impl Into<i64>) -> Decimal {
+pub(crate) fn share(ppm: impl Into<i64>) -> Decimal {
     Decimal(Fraction::millionths(ppm.into()).decimal(SHARE_DECIMALS))
 }
 
 /// The number of a quantity; `None` for money.
-fn number(quantity: Quantity) -> Option<Decimal> {
+pub(crate) fn number(quantity: Quantity) -> Option<Decimal> {
     match quantity {
         Quantity::Count(count) => Some(Decimal(count.to_string())),
         Quantity::Share(ppm) => Some(share(ppm)),
@@ -49,7 +51,7 @@ fn number(quantity: Quantity) -> Option<Decimal> {
 }
 
 /// The amount of a quantity; `None` for anything but money.
-fn amount(quantity: Quantity) -> Option<Money> {
+pub(crate) fn amount(quantity: Quantity) -> Option<Money> {
     match quantity {
         Quantity::Money(money) => Some(Money(money)),
         Quantity::Count(_) | Quantity::Share(_) => None,
@@ -63,6 +65,27 @@ pub(crate) enum TargetOwner {
     User(User),
     /// A team.
     Team(Team),
+}
+
+/// The owner in an id of a person or a team.
+///
+/// # Errors
+/// `INVALID_ID` for any other id.
+pub(crate) fn decode_owner(id: &ID) -> std::result::Result<domain::TargetOwner, Problem> {
+    match ids::decode_any(id) {
+        Some((name, uuid)) if name == UserId::TYPE => Ok(domain::TargetOwner::User(UserId::from_uuid(uuid))),
+        Some((name, uuid)) if name == TeamId::TYPE => Ok(domain::TargetOwner::Team(TeamId::from_uuid(uuid))),
+        _ => Err(Problem::new(Code::InvalidId, "Expected the id of a User or a Team.")),
+    }
+}
+
+/// The person or team that an owner is.
+pub(crate) async fn load_owner(ctx: &Context<'_>, owner: domain::TargetOwner) -> Result<TargetOwner> {
+    let owner = match owner {
+        domain::TargetOwner::User(user) => users::load(ctx, user).await?.map(TargetOwner::User),
+        domain::TargetOwner::Team(team) => teams::load(ctx, team).await?.map(TargetOwner::Team),
+    };
+    Ok(owner.ok_or_else(|| Error::Internal("an owner is neither a person nor a team".into()))?)
 }
 
 /// One number of a target for the whole period, and what that is on each workday.
@@ -203,7 +226,7 @@ impl TargetTerms {
         lines(&self.terms.lines)
     }
 
-    /// How the numbers follow from recorded work.
+    /// How the numbers follow from recorded work; null for who sees the target because of what a team owes.
     async fn derivation(&self, ctx: &Context<'_>) -> Result<Option<Derivation>> {
         load_derivation(ctx, self.terms.derivation_id).await
     }
@@ -234,6 +257,21 @@ impl TargetTerms {
     }
 }
 
+/// Something that an agreed target or amendment still needs before it is committed.
+#[derive(Clone, SimpleObject)]
+pub(crate) struct TargetGap {
+    /// Stable code to act on.
+    code: Wire<Code>,
+    /// What is missing, for a person.
+    message: String,
+}
+
+impl From<Problem> for TargetGap {
+    fn from(problem: Problem) -> Self {
+        Self { code: Wire(problem.code), message: problem.message }
+    }
+}
+
 /// What a person or a team is to reach in a period.
 #[derive(Clone)]
 pub(crate) struct Target(Box<domain::Target>);
@@ -247,8 +285,8 @@ impl From<domain::Target> for Target {
 connection!(TargetConnection, TargetEdge, Target, "targets");
 
 /// What a person or a team is to reach in a period: derived from their own work, agreed by both sides, supported
-/// by those who owe something. You see your own targets, those of your team, and those of the people and teams
-/// that you lead.
+/// by those who owe something. You see your own targets, those of your team, those of the people and teams that
+/// you lead, and once they are agreed those to which your team owes something that you may sign for.
 #[Object]
 impl Target {
     /// Opaque id.
@@ -263,11 +301,7 @@ impl Target {
 
     /// Whose it is.
     async fn owner(&self, ctx: &Context<'_>) -> Result<TargetOwner> {
-        let owner = match self.0.owner {
-            domain::TargetOwner::User(user) => users::load(ctx, user).await?.map(TargetOwner::User),
-            domain::TargetOwner::Team(team) => teams::load(ctx, team).await?.map(TargetOwner::Team),
-        };
-        Ok(owner.ok_or_else(|| Error::Internal("a target has no owner".into()))?)
+        load_owner(ctx, self.0.owner).await
     }
 
     /// When it counts.
@@ -285,17 +319,32 @@ impl Target {
         Wire(self.0.state)
     }
 
+    /// What agreed terms, first ones or an amendment, still need before they are committed by themselves: signatures
+    /// of departments, and a team whose members' targets add up. Empty where nothing waits.
+    async fn missing(&self, ctx: &Context<'_>) -> Result<Vec<TargetGap>> {
+        if !self.0.waits_for_commit() {
+            return Ok(Vec::new());
+        }
+        let request = Request::of(ctx).asker();
+        let missing = Request::of(ctx)
+            .loaders()
+            .missing_of_targets
+            .load(self.0.id, |ids| async move { request.query(&MissingOfTargets(ids)).await });
+        Ok(missing.await?.unwrap_or_default().into_iter().map(TargetGap::from).collect())
+    }
+
     /// What is asked for the whole period by the terms that stand.
     async fn lines(&self) -> Vec<TargetLine> {
         lines(&self.0.terms.lines)
     }
 
-    /// How those numbers follow from recorded work.
+    /// How those numbers follow from recorded work; null for who sees the target because of what a team owes.
     async fn derivation(&self, ctx: &Context<'_>) -> Result<Option<Derivation>> {
         load_derivation(ctx, self.0.terms.derivation_id).await
     }
 
-    /// How likely the terms that stand are reached; null where no history says so.
+    /// How likely the terms that stand are reached; null where no history says so, or where
+    /// you may not see the derivation.
     async fn achievability(&self, ctx: &Context<'_>) -> Result<Option<Achievability>> {
         let derivation = load_derivation(ctx, self.0.terms.derivation_id).await?;
         Ok(derivation.and_then(|derivation| derivation.judged()))
@@ -304,6 +353,16 @@ impl Target {
     /// All that is to be done and owed: what was agreed with each version adds up.
     async fn support_plan(&self) -> SupportPlan {
         SupportPlan::of(self.0.support())
+    }
+
+    /// How far the owner is; the frozen result once the target is closed. Each moment that you ask for is looked up by
+    /// itself.
+    async fn attainment(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Count only what had happened by then; now if not given.")] as_of: Option<DateTime>,
+    ) -> Result<Attainment> {
+        attainment::of_target(ctx, &self.0, as_of).await
     }
 
     /// Signatures under the terms that stand, in their order.

@@ -17,6 +17,7 @@ use crate::calendars::{self, Leave, WorkCalendar};
 use crate::context::{Request, total};
 use crate::error::payload;
 use crate::filters::{IdFilter, TextFilter, combine, enum_filter};
+use crate::organizations::TargetBands;
 use crate::page::{PageArgs, connection};
 use crate::patch::patch;
 use crate::scalars::{Currency, Date, DateTime, EmailAddress, Money, PeriodInput};
@@ -29,6 +30,12 @@ const BY_NAME: &str = "users:name";
 
 /// The organisation that the viewer belongs to.
 pub(crate) struct Organization(organizations::Organization);
+
+impl From<organizations::Organization> for Organization {
+    fn from(organization: organizations::Organization) -> Self {
+        Self(organization)
+    }
+}
 
 /// A sales organisation: everything you see belongs to yours.
 #[Object]
@@ -56,6 +63,11 @@ impl Organization {
     /// Currency of amounts that name none.
     async fn currency(&self) -> Currency {
         Currency(self.0.currency)
+    }
+
+    /// How likely targets of each level should be reached; what lies outside needs an `override`.
+    async fn target_bands(&self) -> TargetBands {
+        self.0.bands.into()
     }
 
     /// When the organisation began to use the system.

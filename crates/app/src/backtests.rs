@@ -66,12 +66,12 @@ impl Query for ReplayMonths {
         for user in users {
             people.push(Past { cases: history.cases_of(user.id, &months)?, name: user.name });
         }
-        let below = teams_below(reader).await?;
+        let (below, hours) = (teams_below(reader).await?, reader.default_hours().await?);
         let mut named = reader.teams_by_ids(&below.keys().copied().collect::<Vec<_>>()).await?;
         named.sort_unstable_by(|a, b| (&a.name, a.id).cmp(&(&b.name, b.id)));
         let mut teams = Vec::new();
         for team in named {
-            let cases = history.cases_of_team(team.id, &below[&team.id], &months)?;
+            let cases = history.cases_of_team(team.id, (&below[&team.id], &hours), &months)?;
             teams.push(Past { cases, name: team.name });
         }
         people.retain(|past| !past.cases.is_empty());

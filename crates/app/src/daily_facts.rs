@@ -1,16 +1,17 @@
 //! Daily facts: what people did on each day, the close of days, and the check of what was frozen.
 
 use chrono::{Days, NaiveDate};
-use evenhand_domain::access::Permission;
+use evenhand_domain::access::{Actor, Permission};
 use evenhand_domain::daily_facts::{
     CLOSE_DAYS_MAX, Closes, DailyFact, DayClose, FACT_DAYS_MAX, FactDifference, Flag, first_difference,
 };
 use evenhand_domain::error::{Code, Error, Problem, Result};
 use evenhand_domain::id::UserId;
+use evenhand_domain::organizations::Organization;
 use evenhand_domain::time::DateRange;
 use evenhand_persistence::{Reader, Tx};
 
-use crate::door::{Command, Query};
+use crate::door::{App, Command, Query};
 
 /// A person's day, and what looks implausible on it where the caller may see single activities.
 #[derive(Clone, Debug)]
@@ -74,9 +75,63 @@ impl Command for CloseDays {
         let (change, range) =
             DayClose::close(organization, (last.as_ref(), first_work), self.through, (today, tx.now()))?;
         let facts = reader.unscoped_facts(None, range).await?;
-        let closes = Closes::new([(change.state().through, tx.now())]);
+        let closes = Closes::new([(change.state().through, change.state().closed_at)]);
         let frozen = closes.in_time(facts, zone)?;
         Ok(tx.save_close(change, &frozen).await?.through)
+    }
+}
+
+/// The last closed day.
+struct ClosedThrough;
+
+impl Query for ClosedThrough {
+    const PERMISSION: Permission = Permission::CloseDays;
+    type Output = Option<NaiveDate>;
+
+    async fn run(&self, reader: &Reader<'_>) -> Result<Option<NaiveDate>> {
+        Ok(reader.day_close().await?.map(|close| close.through))
+    }
+}
+
+impl App {
+    /// Closes, as the system, the days of all organisations that ended long enough ago: one bounded step for each.
+    /// True while there may be more to close. What fails in one organisation holds up no other.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn close_old_days(&self) -> Result<bool> {
+        let mut more = false;
+        for organization in self.store().unscoped_organizations().await? {
+            match self.close_old_days_of(&organization).await {
+                Ok(left) => more |= left,
+                Err(error) => {
+                    let organization = organization.id;
+                    tracing::warn!(%organization, %error, "old days could not be closed; trying again later");
+                }
+            }
+        }
+        Ok(more)
+    }
+
+    async fn close_old_days_of(&self, organization: &Organization) -> Result<bool> {
+        let &Organization { id, time_zone: zone, created_at, .. } = organization;
+        let (created_on, today) = (created_at.date_in(zone), self.now().date_in(zone));
+        let due = DayClose::due(created_on, today, self.services().close_days_after);
+        let Some(through) = due else { return Ok(false) };
+        let actor = Actor::System { organization: id, zone };
+        if self.query(&actor, &ClosedThrough).await? >= Some(through) {
+            return Ok(false);
+        }
+        match self.execute(&actor, "close-days", &CloseDays { through }).await {
+            Ok(closed) => Ok(closed < through),
+            // Another worker is at it.
+            Err(Error::Conflict | Error::Contention) => Ok(true),
+            // Another worker has done it.
+            Err(Error::Rejected(problems)) if problems.iter().all(|found| found.code == Code::TooEarly) => {
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 

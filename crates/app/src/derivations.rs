@@ -4,11 +4,10 @@ use std::collections::{BTreeSet, HashMap};
 
 use chrono::{Months, NaiveDate};
 use evenhand_domain::access::Permission;
-use evenhand_domain::calendars::WorkHours;
 use evenhand_domain::derivation::history::{
     DerivationRequest, History, PastPerson, RecordSpan, SEASON_YEARS_MAX, cuts,
 };
-use evenhand_domain::derivation::{Assumed, Derivation, Goal, Inputs};
+use evenhand_domain::derivation::{Assumed, CITES_MAX, Cited, Derivation, Goal, Inputs};
 use evenhand_domain::error::{Error, Problem, Result};
 use evenhand_domain::id::{TeamId, UserId};
 use evenhand_domain::reconciliation::Stay;
@@ -26,6 +25,8 @@ pub struct Ask {
     pub period: Period,
     /// How likely it should be.
     pub level: TargetLevel,
+    /// What the organisation takes that to mean.
+    pub bands: Bands,
     /// How much.
     pub goal: Goal,
     /// Wanted share of usable leads in parts per million; `None` takes the owner's own rate.
@@ -42,7 +43,7 @@ impl Ask {
             user_id,
             period: self.period,
             goal: self.goal,
-            band: Bands::default().of(self.level),
+            band: self.bands.of(self.level),
             quality_ppm: self.quality_ppm,
             assumed: self.assumed,
             until: reader.now().min(begin),
@@ -72,8 +73,11 @@ pub(crate) async fn gather_for(
     lead: Option<UserId>,
     ask: &Ask,
 ) -> Result<Inputs> {
+    let cites = cite(reader, &[owner], ask).await?.remove(&owner).unwrap_or_default();
     let team = match owner {
-        TargetOwner::User(user) => return gather(reader, &ask.of(user, reader)).await,
+        TargetOwner::User(user) => {
+            return Ok(Inputs { cites, ..gather(reader, &ask.of(user, reader)).await? });
+        }
         TargetOwner::Team(team) => team,
     };
     let request = ask.of(lead.ok_or_else(|| Problem::required("ownerId"))?, reader);
@@ -82,13 +86,42 @@ pub(crate) async fn gather_for(
     let people = people_in(&stays);
     let span = reader.unscoped_record_span().await?;
     let history = history(reader, &people, stays, span, (&[day], Some(ask.period.end()))).await?;
-    history.inputs_of_team(&people, &request)
+    let hours = reader.default_hours().await?;
+    Ok(Inputs { cites, ..history.inputs_of_team((&people, &hours), &request)? })
 }
 
-/// Everybody who is in the team or below it on a day.
-pub(crate) async fn people_of(reader: &Reader<'_>, team: TeamId, day: NaiveDate) -> Result<Vec<UserId>> {
-    let at = Timestamp::start_of(day, reader.grant().zone());
-    Ok(people_in(&reader.unscoped_stays((at, at), Some(&[team])).await?))
+/// The newest frozen results of targets like the one that is asked for, of each of `owners` who has any; in one
+/// statement.
+pub(crate) async fn cite(
+    reader: &Reader<'_>,
+    owners: &[TargetOwner],
+    ask: &Ask,
+) -> Result<HashMap<TargetOwner, Vec<Cited>>> {
+    let mut cites: HashMap<TargetOwner, Vec<Cited>> = HashMap::new();
+    for (owner, period, snapshot) in reader.unscoped_results(owners, ask.period, ask.level).await? {
+        let of_owner = cites.entry(owner).or_default();
+        of_owner.extend(Cited::of(period, &snapshot).filter(|_| of_owner.len() < CITES_MAX));
+    }
+    Ok(cites)
+}
+
+/// Everybody who is in each team or below it on a day, in as many statements as for one.
+pub(crate) async fn people_of(
+    reader: &Reader<'_>,
+    wanted: &[(TeamId, NaiveDate)],
+) -> Result<HashMap<(TeamId, NaiveDate), Vec<UserId>>> {
+    let days: Vec<_> =
+        wanted.iter().map(|&(_, day)| Timestamp::start_of(day, reader.grant().zone())).collect();
+    let Some(window) = bounds(&days) else { return Ok(HashMap::new()) };
+    let teams: Vec<TeamId> = wanted.iter().map(|&(team, _)| team).collect();
+    let stays = reader.unscoped_stays(window, Some(&teams)).await?;
+    let above = reader.unscoped_teams_above().await?;
+    let people = |(team, day): (TeamId, NaiveDate)| {
+        let within = |stay: &&Stay| above.get(&stay.team_id).is_some_and(|above| above.contains(&team));
+        let lasts = |stay: &&Stay| stay.valid_from <= day && stay.valid_to.is_none_or(|until| until > day);
+        each_once(stays.iter().filter(lasts).filter(within).map(|stay| stay.user_id))
+    };
+    Ok(wanted.iter().map(|&asked| (asked, people(asked))).collect())
 }
 
 /// Whose stays these are, each once, by id.
@@ -104,11 +137,6 @@ fn each_once(people: impl Iterator<Item = UserId>) -> Vec<UserId> {
 pub(crate) fn day_within(period: Period, today: NaiveDate) -> NaiveDate {
     let last = period.end().pred_opt().unwrap_or(period.start());
     today.clamp(period.start(), last)
-}
-
-/// The hours that people work.
-pub(crate) fn hours(reader: &Reader<'_>) -> WorkHours {
-    WorkHours::standard(reader.grant().zone())
 }
 
 /// What the derivation of each of `requests` rests on, in their order; in as many statements as for one.
@@ -140,7 +168,7 @@ fn bounds(instants: &[Timestamp]) -> Option<(Timestamp, Timestamp)> {
     Some((*instants.iter().min()?, *instants.iter().max()?))
 }
 
-/// What is on record of `people` before the last of the days `ends`, in eight statements; their working time
+/// What is on record of `people` before the last of the days `ends`, in six statements; their working time
 /// also up to `latest`.
 pub(crate) async fn history(
     reader: &Reader<'_>,

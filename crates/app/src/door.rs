@@ -1,13 +1,16 @@
 //! The one door: every read and every write of every client, job and command line comes through here.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use evenhand_domain::access::{Actor, Permission};
+use evenhand_domain::daily_facts::CLOSE_MARGIN_SECONDS;
 use evenhand_domain::error::{Error, Result};
 use evenhand_domain::id::{EntityId, OrganizationId};
 use evenhand_domain::time::{Clock, Timestamp};
 use evenhand_persistence::{Reader, Store, Tx};
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tracing::Instrument;
 
 use crate::access::AccessSettings;
@@ -21,6 +24,10 @@ use crate::tokens::Tokens;
 
 /// How often a command runs when other transactions are in its way.
 const ATTEMPTS_MAX: u32 = 4;
+/// Longest life of a write, from the reading of the clock to the commit; then it is given up.
+const WRITE_SECONDS_MAX: u64 = 30;
+/// Half of the margin is left for a commit that hangs and for clocks of nodes that differ.
+const _: () = assert!(2 * WRITE_SECONDS_MAX <= CLOSE_MARGIN_SECONDS as u64);
 
 /// A use case that changes something. It may run more than once, so it must not touch anything but `tx`.
 pub trait Command: Sync {
@@ -56,6 +63,8 @@ pub struct Services {
     pub mailer: Option<Mailer>,
     /// Lifetimes, issuer and links.
     pub access: AccessSettings,
+    /// A day is closed so many days after it ended, without being asked; 0 never.
+    pub close_days_after: u32,
 }
 
 /// The application. Cheap to clone.
@@ -103,6 +112,7 @@ impl App {
             let grant = actor.grant(C::PERMISSION)?;
             let effect = Ticket::next_effect()?;
             for attempt in 1.. {
+                let end = Instant::now() + Duration::from_secs(WRITE_SECONDS_MAX);
                 let mut tx = self.store().begin(grant, self.now(), request_id).await?;
                 let run = async {
                     let output = command.run(&mut tx).await?;
@@ -111,7 +121,9 @@ impl App {
                     }
                     tx.commit().await.map(|()| output)
                 };
-                let outcome = run.await;
+                let outcome = tokio::time::timeout_at(end, run).await.unwrap_or_else(|_| {
+                    Err(Error::Unavailable(format!("a write took longer than {WRITE_SECONDS_MAX} seconds")))
+                });
                 match outcome {
                     // A client that named its version gets the conflict when the command runs again and reads.
                     Err(Error::Conflict | Error::Contention) if attempt < ATTEMPTS_MAX => {

@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod activities;
+pub mod attainment;
 pub mod backtests;
 pub mod calendars;
 pub mod customers;
@@ -19,6 +20,7 @@ pub mod idempotency;
 pub mod imports;
 pub mod invitations;
 pub mod mail;
+pub mod organizations;
 pub mod passwords;
 pub mod products;
 pub mod quotas;

@@ -51,18 +51,22 @@ impl Query for Reconcile {
     type Output = Report;
 
     async fn run(&self, reader: &Reader<'_>) -> Result<Report> {
-        let window = self.0.window(reader);
-        let stays = reader.unscoped_stays(window, None).await?;
-        let above = reader.unscoped_teams_above().await?;
-        let segments = Segments::new(window, reader.grant().zone(), &stays);
-        let (company, credited) = reader.unscoped_figures(window, segments.cuts()).await?;
-        let differences = reader.unscoped_first_differences(window).await?;
-        let teams = segments.by_team(&credited, &stays, &above)?;
-        let credits: Vec<CreditFigure> = credited.iter().map(|figure| figure.credit).collect();
-        let as_of = self.0.as_of(reader);
-        let proof = Reconciliation::build(self.0.period, as_of, &company, &credits, &differences)?;
-        Ok(Report { proof, teams })
+        prove(reader, &self.0).await
     }
+}
+
+/// The proof of the whole organisation, whoever asks.
+pub(crate) async fn prove(reader: &Reader<'_>, facts: &Facts) -> Result<Report> {
+    let window = facts.window(reader);
+    let stays = reader.unscoped_stays(window, None).await?;
+    let above = reader.unscoped_teams_above().await?;
+    let segments = Segments::new(window, reader.grant().zone(), &stays);
+    let (company, credited) = reader.unscoped_figures(window, segments.cuts()).await?;
+    let differences = reader.unscoped_first_differences(window).await?;
+    let teams = segments.by_team(&credited, &stays, &above)?;
+    let credits: Vec<CreditFigure> = credited.iter().map(|figure| figure.credit).collect();
+    let proof = Reconciliation::build(facts.period, facts.as_of(reader), &company, &credits, &differences)?;
+    Ok(Report { proof, teams })
 }
 
 /// The company's won revenue by currency, for callers who answer for the whole organisation; else `None`.

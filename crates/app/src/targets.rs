@@ -15,14 +15,17 @@ use crate::door::Query;
 
 mod agreement;
 mod cascade;
+mod closing;
 mod lifecycle;
 mod numbers;
 mod unit;
 
 pub use agreement::{AgreeTarget, AmendTarget, CounterTarget, ProposeTarget, WithdrawTarget};
 pub use cascade::{CascadeTarget, Cascaded};
+pub use closing::{CLOSE_TARGETS_MAX, ClosePeriod, ClosedPeriod};
 pub use lifecycle::{ActivateTarget, CommitSupport, DeliverSupport};
 pub use numbers::{GivenLine, Wish};
+pub use unit::MissingOfTargets;
 
 /// Loads the target that a command is about, as the client saw it.
 async fn load(tx: &Tx, id: TargetId, version: Version) -> Result<Target> {
@@ -117,11 +120,13 @@ fn check_manages(tx: &Tx, acting: &Acting) -> Result<()> {
     if tx.grant().scope() == Scope::Organization { Ok(()) } else { check_leads(acting) }
 }
 
-/// The owner must exist, and a person must still be here.
-async fn check_owner(reader: &Reader<'_>, owner: TargetOwner) -> Result<()> {
+/// The owner, whom `field` of the input names, must exist, and a person must still be here.
+async fn check_owner(reader: &Reader<'_>, owner: TargetOwner, field: &str) -> Result<()> {
     match owner {
-        TargetOwner::User(user) => Target::check_owner(&reader.user(user).await.referenced("ownerId")?),
-        TargetOwner::Team(team) => reader.team(team).await.referenced("ownerId").map(drop),
+        TargetOwner::User(user) => {
+            Target::check_owner(&reader.user(user).await.referenced(field)?).map_err(|error| error.at(field))
+        }
+        TargetOwner::Team(team) => reader.team(team).await.referenced(field).map(drop),
     }
 }
 

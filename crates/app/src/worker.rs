@@ -28,6 +28,8 @@ const LEASE_MINUTES: i64 = 15;
 const ATTEMPTS_MAX: i32 = 10;
 /// How often expired technical rows are deleted.
 const TIDY_MINUTES: i64 = 60;
+/// How often to look for days that are to be closed: somewhere it is past midnight.
+const CLOSE_MINUTES: i64 = 60;
 /// First wait after a failure, in seconds; it doubles with each try.
 const BACKOFF_SECONDS: i64 = 5;
 /// Longest wait between tries, in seconds.
@@ -60,15 +62,24 @@ impl App {
         }
     }
 
-    /// Runs jobs as they fall due, one at a time, until `stop` turns true, and tidies up now and then.
+    /// Runs jobs as they fall due, one at a time, until `stop` turns true; tidies up and closes old days now and then.
     pub async fn run_jobs(&self, mut stop: watch::Receiver<bool>) {
-        let mut tidy_at = self.now();
+        let (mut tidy_at, mut close_at) = (self.now(), self.now());
         while !*stop.borrow() {
             if tidy_at <= self.now() {
                 tidy_at = self.now().plus(chrono::Duration::minutes(TIDY_MINUTES));
                 if let Err(error) = self.tidy().await {
                     tracing::warn!(%error, "old attempts and tokens could not be deleted; trying again later");
                 }
+            }
+            if close_at <= self.now() {
+                let more = self.close_old_days().await.unwrap_or_else(|error| {
+                    tracing::warn!(%error, "old days could not be closed; trying again later");
+                    false
+                });
+                // Jobs come in between when there is much to close.
+                let wait = if more { 0 } else { CLOSE_MINUTES };
+                close_at = self.now().plus(chrono::Duration::minutes(wait));
             }
             match self.run_due_job().await {
                 Ok(true) => {}

@@ -57,6 +57,8 @@ permissions! {
     UseOwnAccount,
     /// The organisation's name and settings.
     ReadOrganization,
+    /// Change the organisation's settings.
+    ManageOrganization,
     /// The directory of colleagues.
     ReadUsers,
     /// Invite people, change their role or status.

@@ -7,8 +7,10 @@
 
 use std::collections::HashSet;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::backtest::Score;
 use crate::daily_facts::Figures;
 use crate::derivation::Quantiles;
 use crate::error::{Error, Result};
@@ -18,6 +20,14 @@ use crate::money::Money;
 use crate::targets::{Metric, Quantity, TargetLine, WHOLE_PPM};
 use crate::time::Timestamp;
 use crate::wire::wire_enum;
+
+mod outlook;
+mod work;
+pub use outlook::{
+    DealCourse, FORECAST_DAYS, HISTORY_DAYS, HISTORY_WORKDAYS_MIN, PIPELINE_DAYS, PIPELINE_DEALS_MIN,
+    PROJECTION_DRAWS, Past, Pipeline,
+};
+pub use work::{Crew, sum};
 
 /// What was done of a metric, in the unit of `like`, by a person or by all persons of a team together. Revenue in
 /// other currencies is not counted. The lead quality is the share of usable leads among all; `None` while
@@ -104,20 +114,45 @@ wire_enum! {
 }
 
 /// Where the period is going to end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Projection {
     /// Reached in nine of ten cases.
     pub p10: Quantity,
+    /// Reached in three of four cases.
+    pub p25: Quantity,
     /// Reached in one of two cases.
     pub p50: Quantity,
+    /// Reached in one of four cases.
+    pub p75: Quantity,
     /// Reached in one of ten cases.
     pub p90: Quantity,
     /// What this rests on.
     pub basis: ProjectionBasis,
 }
 
+impl Projection {
+    /// With the ends of a period in place of its quantiles.
+    fn of(quantiles: &Quantiles, basis: ProjectionBasis, end: impl Fn(i64) -> Quantity) -> Self {
+        let &Quantiles { p10, p25, p50, p75, p90 } = quantiles;
+        Self { p10: end(p10), p25: end(p25), p50: end(p50), p75: end(p75), p90: end(p90), basis }
+    }
+
+    /// The bare numbers.
+    fn quantiles(&self) -> Quantiles {
+        Quantiles {
+            p10: self.p10.value(),
+            p25: self.p25.value(),
+            p50: self.p50.value(),
+            p75: self.p75.value(),
+            p90: self.p90.value(),
+        }
+    }
+}
+
 /// A number per workday.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum PerWorkday {
     /// Millionths of a piece: 2 500 000 is five pieces in two days.
     CountMicros(i64),
@@ -152,7 +187,8 @@ impl PerWorkday {
 }
 
 /// How far the owner is in one metric.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct AttainmentLine {
     /// What is counted.
     pub metric: Metric,
@@ -198,6 +234,35 @@ pub struct Snapshot {
     pub position: i64,
     /// The result.
     pub lines: Vec<AttainmentLine>,
+    /// How good the forecasts of the period were.
+    pub forecasts: Vec<ForecastScore>,
+}
+
+/// How good the forecasts of one metric were that were made during a period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ForecastScore {
+    /// What was forecast.
+    pub metric: Metric,
+    /// How good it was, in pieces or minor units.
+    pub score: Score,
+}
+
+impl ForecastScore {
+    /// Holds what was projected at several moments of a period against what came. Projections without a spread promise
+    /// nothing, and metrics without any other are left out.
+    pub fn of(projected: &[Vec<AttainmentLine>], came: &[AttainmentLine]) -> Vec<Self> {
+        let score = |line: &AttainmentLine| {
+            let actual = line.actual?.value();
+            let promise = |earlier: &AttainmentLine| {
+                let projected = earlier.projected.filter(|_| earlier.metric == line.metric)?;
+                (projected.basis != ProjectionBasis::Flat).then(|| (projected.quantiles(), actual))
+            };
+            let outcomes: Vec<_> = projected.iter().flatten().filter_map(promise).collect();
+            Some(Self { metric: line.metric, score: Score::of(&outcomes)? })
+        };
+        came.iter().filter_map(score).collect()
+    }
 }
 
 impl Snapshot {
@@ -205,6 +270,7 @@ impl Snapshot {
         json!({
             "termsNumber": self.terms_number, "asOf": self.as_of, "position": self.position,
             "lines": self.lines.iter().map(AttainmentLine::view).collect::<Vec<_>>(),
+            "forecasts": self.forecasts,
         })
     }
 }
@@ -257,8 +323,9 @@ fn attain_line(
     found.projected = match outlook {
         Some(outlook) => Some(outlook.project(target, done)?),
         None => divide(done * total, elapsed).map(|end| {
-            let end = target.with_value(narrow(end));
-            Projection { p10: end, p50: end, p90: end, basis: ProjectionBasis::Flat }
+            let end = narrow(end);
+            let same = Quantiles { p10: end, p25: end, p50: end, p75: end, p90: end };
+            Projection::of(&same, ProjectionBasis::Flat, |end| target.with_value(end))
         }),
     };
     Ok(found)
@@ -272,7 +339,8 @@ impl Outlook {
                 (new_business, &pipeline[..], ProjectionBasis::NewBusinessAndPipeline)
             }
         };
-        if quantiles.p10 > quantiles.p50 || quantiles.p50 > quantiles.p90 {
+        let &Quantiles { p10, p25, p50, p75, p90 } = quantiles;
+        if ![p10, p25, p50, p75, p90].is_sorted() {
             return Err(Error::Internal("the quantiles of an outlook fall".into()));
         }
         let mut seen = HashSet::new();
@@ -294,7 +362,7 @@ impl Outlook {
             let exact = (done + i128::from(quantile)) * whole + expected;
             like.with_value(narrow(divide(exact, whole).unwrap_or(0)))
         };
-        Ok(Projection { p10: end(quantiles.p10), p50: end(quantiles.p50), p90: end(quantiles.p90), basis })
+        Ok(Projection::of(quantiles, basis, end))
     }
 }
 

@@ -175,6 +175,8 @@ wire_enum! {
     EventKind {
         /// An organisation began to use the system.
         OrganizationCreated = "organization.created",
+        /// Settings of the organisation changed.
+        OrganizationUpdated = "organization.updated",
         /// A person became known.
         UserCreated = "user.created",
         /// Profile, role or status changed.

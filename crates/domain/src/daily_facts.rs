@@ -9,16 +9,15 @@ use chrono::NaiveDate;
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
-use crate::activities::{Activity, ActivityKind};
+use crate::activities::ActivityKind;
 use crate::customers::{Customer, CustomerStage, StageChange};
-use crate::deals::{CreditBasis, CreditKind, CreditLine, Deal};
 use crate::error::{Error, Result};
 use crate::id::{CustomerId, UserId};
 use crate::money::{Currency, Money};
 use crate::time::Timestamp;
 
 mod closing;
-pub use closing::{CLOSE_DAYS_MAX, Closes, DayClose, FACT_DAYS_MAX};
+pub use closing::{CLOSE_DAYS_MAX, CLOSE_MARGIN_SECONDS, Closes, DayClose, FACT_DAYS_MAX};
 mod plausibility;
 pub use plausibility::{
     ENTRY_DELAY_DAYS_MAX, Flag, Implausibility, SHORT_CALL_SECONDS_MAX, SHORT_CALLS_MIN,
@@ -66,59 +65,65 @@ pub struct Fact {
     pub kind: FactKind,
 }
 
-impl Fact {
-    /// The fact of an activity.
-    pub fn of_activity(activity: &Activity) -> Self {
-        let &Activity { user_id, kind, seconds, connected, recorded_at, .. } = activity;
-        let kind = FactKind::Activity { kind, seconds, connected };
-        Self { user_id, occurred_at: activity.started_at, recorded_at, kind }
-    }
-
-    /// The fact of a step in the stage history, for whom it counts: who collected a lead, else who looked
-    /// after the customer. `None` for steps that are no work of the funnel; a revived lead is not collected again.
-    pub fn of_step(step: &StageChange, user_id: UserId) -> Option<Self> {
-        let kind = match (step.from, step.to) {
-            (None, CustomerStage::Lead) => FactKind::LeadCollected,
-            (_, CustomerStage::Qualified) => FactKind::CustomerQualified,
-            (_, CustomerStage::Prospect) => FactKind::BecameProspect(step.customer_id),
+impl FactKind {
+    /// The fact of a step in a customer's stage history. `None` for steps that are no work of the funnel; a revived
+    /// lead is not collected again.
+    pub fn of_step(customer: CustomerId, from: Option<CustomerStage>, to: CustomerStage) -> Option<Self> {
+        match (from, to) {
+            (None, CustomerStage::Lead) => Some(Self::LeadCollected),
+            (_, CustomerStage::Qualified) => Some(Self::CustomerQualified),
+            (_, CustomerStage::Prospect) => Some(Self::BecameProspect(customer)),
             (Some(CustomerStage::Prospect), CustomerStage::Lost | CustomerStage::Dormant) => {
-                FactKind::ProspectDropped(step.customer_id)
+                Some(Self::ProspectDropped(customer))
             }
-            _ => return None,
-        };
-        Some(Self { user_id, occurred_at: step.at, recorded_at: step.recorded_at, kind })
+            _ => None,
+        }
     }
+}
 
+/// A direct, booked credit line, as far as figures follow from it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BookedLine {
+    /// Who is credited; `None` is the unassigned part.
+    pub user_id: Option<UserId>,
+    /// How much; negative in a reversal.
+    pub amount: Money,
+    /// When the deal was won, or cancelled for a reversal.
+    pub occurred_at: Timestamp,
+    /// When the line was written.
+    pub recorded_at: Timestamp,
+    /// Whether it takes another one back.
+    pub is_reversal: bool,
+}
+
+impl Fact {
     /// For whom a step of this customer counts: who collected a lead, else who looks after the customer when the
     /// step is recorded.
     pub fn worker(customer: &Customer, step: &StageChange) -> Option<UserId> {
         if step.from.is_none() { customer.collected_by } else { customer.owner_id }
     }
 
-    /// The facts of a deal with all its credit lines.
+    /// The facts of a deal of `owner_id` with all its direct, booked lines.
     ///
     /// The deal itself counts once, for its owner when it was won: one deal split among three people is one
     /// deal, so that the deals of all persons are the deals of the company. A cancellation takes it back on
-    /// the day of the cancellation. Revenue follows the direct, booked lines, as in the reconciliation.
-    pub fn of_deal(deal: &Deal, lines: &[CreditLine]) -> Vec<Self> {
-        let booked =
-            |line: &&CreditLine| line.kind == CreditKind::Direct && line.basis == CreditBasis::Booked;
-        let direct: Vec<_> = lines.iter().filter(booked).collect();
-        let count = |line: &CreditLine, kind| Self {
-            user_id: deal.owner_id,
+    /// the day of the cancellation. Revenue follows the lines, as in the reconciliation.
+    pub fn of_deal(owner_id: UserId, lines: &[BookedLine]) -> impl Iterator<Item = Self> {
+        let fact = |line: &BookedLine, user_id, kind| Self {
+            user_id,
             occurred_at: line.occurred_at,
             recorded_at: line.recorded_at,
             kind,
         };
         // A win writes at least one direct line, and a cancellation one counterpart for each.
-        let won = direct.iter().find(|line| line.reverses.is_none());
-        let cancelled = direct.iter().find(|line| line.reverses.is_some());
+        let won = lines.iter().find(|line| !line.is_reversal);
+        let cancelled = lines.iter().find(|line| line.is_reversal);
         let counts = [(won, FactKind::DealWon), (cancelled, FactKind::DealCancelled)];
-        let credits = direct.iter().filter_map(|line| {
-            line.user_id.map(|user_id| Self { user_id, ..count(line, FactKind::Credited(line.amount)) })
-        });
-        let counts = counts.into_iter().filter_map(|(line, kind)| line.map(|line| count(line, kind)));
-        counts.chain(credits).collect()
+        let counts = counts.into_iter().filter_map(move |(line, kind)| Some(fact(line?, owner_id, kind)));
+        let credits = lines
+            .iter()
+            .filter_map(move |line| Some(fact(line, line.user_id?, FactKind::Credited(line.amount))));
+        counts.chain(credits)
     }
 }
 

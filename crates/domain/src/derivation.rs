@@ -42,7 +42,8 @@ pub use cohorts::{
     MATURITY_PERCENTILE, StageDates, Trial, maturity_days, stage_dates,
 };
 pub use inputs::{
-    DAY_COUNT_MAX, DAYS_MAX, DayCount, GOAL_DEALS_MAX, Goal, Inputs, TEAM_SERIES_MAX, day_series,
+    CITES_MAX, Cited, DAY_COUNT_MAX, DAYS_MAX, DayCount, GOAL_DEALS_MAX, Goal, Inputs, TEAM_SERIES_MAX,
+    day_series,
 };
 pub use numbers::{Amount, DealSizes, FunnelNumbers, NUMBER_MAX};
 pub use ramp::{RAMP_HIRES_MIN, RAMP_MONTHS, RAMP_TABLE_PPM, Ramp, SETTLED_MONTHS, employment_month};

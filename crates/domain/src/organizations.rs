@@ -5,9 +5,11 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::change::{Aggregate, Change, EventKind, SubjectType, Version};
+use crate::derivation::Band;
 use crate::error::{Code, Problem, Problems, Result};
 use crate::id::{EntityId, OrganizationId};
 use crate::money::Currency;
+use crate::targets::Bands;
 use crate::text;
 use crate::time::Timestamp;
 
@@ -24,6 +26,8 @@ pub struct Organization {
     pub time_zone: Tz,
     /// Currency of amounts that name none.
     pub currency: Currency,
+    /// How likely targets of each level should be.
+    pub bands: Bands,
     /// When it began.
     pub created_at: Timestamp,
 }
@@ -37,6 +41,17 @@ pub struct NewOrganization {
     pub time_zone: String,
     /// ISO 4217 code.
     pub currency: String,
+}
+
+/// Input of [`Organization::update`]; `None` leaves a value as it is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OrganizationUpdate {
+    /// Band of base targets.
+    pub base: Option<Band>,
+    /// Band of sprint targets.
+    pub sprint: Option<Band>,
+    /// Band of challenge targets.
+    pub challenge: Option<Band>,
 }
 
 impl Organization {
@@ -54,10 +69,25 @@ impl Organization {
                 name: name?,
                 time_zone: time_zone?,
                 currency: currency?,
+                bands: Bands::default(),
                 created_at: now,
             })
         })?;
         Ok(Change::created(EventKind::OrganizationCreated, organization))
+    }
+
+    /// Changes settings. Targets that exist keep the verdict of their time.
+    ///
+    /// # Errors
+    /// Every field that is wrong.
+    pub fn update(&self, input: &OrganizationUpdate) -> Result<Change<Self>> {
+        let bands = Bands {
+            base: input.base.unwrap_or(self.bands.base),
+            sprint: input.sprint.unwrap_or(self.bands.sprint),
+            challenge: input.challenge.unwrap_or(self.bands.challenge),
+        };
+        let bands = bands.checked().map_err(|error| error.at("targetBands"))?;
+        Ok(Change::updated(EventKind::OrganizationUpdated, self, Self { bands, ..self.clone() }))
     }
 }
 
@@ -81,6 +111,9 @@ impl Aggregate for Organization {
         self.version = version;
     }
     fn view(&self) -> Value {
-        json!({ "name": self.name, "timeZone": self.time_zone.name(), "currency": self.currency.code() })
+        json!({
+            "name": self.name, "timeZone": self.time_zone.name(), "currency": self.currency.code(),
+            "targetBands": self.bands,
+        })
     }
 }

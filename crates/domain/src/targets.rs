@@ -10,6 +10,8 @@
 //!     the first four also -> WITHDRAWN; ACTIVE can be amended for the days to come
 //! ```
 
+use std::collections::BTreeSet;
+
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 use serde_json::{Value, json};
@@ -20,6 +22,7 @@ use crate::error::{Code, Problem, Result};
 use crate::filter::{OneOf, Range};
 use crate::fraction::Fraction;
 use crate::id::{EntityId, SupportResourceId, TargetId, TeamId, UserId};
+use crate::text;
 use crate::time::{Period, PeriodKind, Timestamp};
 use crate::users::{User, UserStatus};
 use crate::wire::wire_enum;
@@ -228,7 +231,7 @@ impl Target {
                 Code::UserDeactivated,
                 "This person is deactivated; targets are for those who work here.",
             );
-            return Err(problem.at("ownerId").into());
+            return Err(problem.into());
         }
         Ok(())
     }
@@ -289,15 +292,29 @@ impl Target {
         self.standing_terms().map(|terms| &terms.support)
     }
 
+    /// The comparison keys of the departments that owe something: none before the agreement, and none once the
+    /// target is withdrawn.
+    pub fn department_keys(&self) -> BTreeSet<String> {
+        use TargetState::{Active, Agreed, Closed, Committed};
+        let owed = matches!(self.state, Agreed | Committed | Active | Closed);
+        let resources = self.support().filter(|_| owed).flat_map(|plan| &plan.resources);
+        resources.map(|resource| text::fold(&resource.department)).collect()
+    }
+
     /// The resource with this id, if it belongs to terms that stand.
     pub fn find_resource(&self, id: SupportResourceId) -> Option<&SupportResource> {
         self.support().flat_map(|plan| &plan.resources).find(|resource| resource.id == id)
     }
 
+    /// True while agreed terms, first ones or an amendment, wait to be committed.
+    pub fn waits_for_commit(&self) -> bool {
+        self.check_step(Step::Commit).is_ok()
+    }
+
     /// True when nothing but the caller's [`Target::commit`] is missing: agreed, and every required resource is
     /// signed. For a first agreement and for an amendment alike.
     pub fn is_ready_to_commit(&self) -> bool {
-        self.check_step(Step::Commit).is_ok()
+        self.waits_for_commit()
             && !self.support().flat_map(|plan| &plan.resources).any(SupportResource::blocks)
     }
 

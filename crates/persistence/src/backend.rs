@@ -27,6 +27,9 @@ const SQLITE_WRITER_CACHE: &str = "-16000";
 const SQLITE_CHECKPOINT_PAGES: &str = "4000";
 /// Longest wait of a statement for a lock on PostgreSQL.
 const POSTGRES_LOCK_TIMEOUT_MS: u32 = 2_000;
+/// Longest time that PostgreSQL waits within a transaction for the next statement; then it ends the session. With the
+/// door's own limit it bounds how long a write lasts, even where the process of its client was stopped.
+const POSTGRES_IDLE_IN_TRANSACTION_MS: u32 = 15_000;
 /// After so many instructions a statement of SQLite looks whether somebody still waits for it.
 const SQLITE_STEPS: i32 = 10_000;
 /// How often PostgreSQL looks, while a statement runs, whether its client is still there.
@@ -95,17 +98,15 @@ pub(crate) struct Backend {
 impl Backend {
     pub(crate) async fn connect(options: &StoreOptions) -> Result<Self> {
         if options.url.starts_with("sqlite:") {
+            let sqlite = sqlite_options(&options.url)?;
             // One that writes, so that writers queue in fair order.
-            let write = connect(sqlite(options)).await?;
-            let url = sqlite_options(&options.url)?.create_if_missing(false).pragma("query_only", "ON");
-            let width = options.reads_per_thread as usize;
-            let read = Reading::Sqlite(Arc::new(Reads::new(url, width, options.acquire_timeout)));
-            Ok(Self { write, read })
+            let write = connect(sqlite_writer(options, sqlite.clone())).await?;
+            let reader = sqlite.create_if_missing(false).pragma("query_only", "ON");
+            Ok(Self { write, read: Reading::Sqlite(reads(options, reader)) })
         } else if options.url.starts_with("postgres://") || options.url.starts_with("postgresql://") {
-            let write = connect(postgres(options)).await?;
-            let width = options.reads_per_thread as usize;
-            let read = Reads::new(postgres_options(options)?, width, options.acquire_timeout);
-            Ok(Self { write, read: Reading::Postgres(Arc::new(read)) })
+            let postgres = postgres_options(options)?;
+            let write = connect(postgres_writers(options, postgres.clone())).await?;
+            Ok(Self { write, read: Reading::Postgres(reads(options, postgres)) })
         } else {
             Err(Error::Internal("the database URL must begin with sqlite:// or postgres://".into()))
         }
@@ -143,9 +144,13 @@ impl Backend {
             // The write lock of this transaction is the migration lock, so the migrations run inside it.
             Migrator::up(&lock, None).await.map_err(database_error)?;
         } else {
-            lock.execute_raw(postgres_statement(format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")))
-                .await
-                .map_err(database_error)?;
+            // The lock is held, without a statement, for as long as the migrations take.
+            lock.execute_raw(postgres_statement(format!(
+                "SELECT set_config('idle_in_transaction_session_timeout', '0', true), \
+                 pg_advisory_xact_lock({MIGRATION_LOCK})"
+            )))
+            .await
+            .map_err(database_error)?;
             Migrator::up(&self.write, None).await.map_err(database_error)?;
         }
         lock.commit().await.map_err(database_error)
@@ -287,6 +292,10 @@ fn postgres_statement(sql: String) -> Statement {
     Statement::from_string(DbBackend::Postgres, sql)
 }
 
+fn reads<O: Driver>(options: &StoreOptions, of_each: O) -> Arc<Reads<O>> {
+    Arc::new(Reads::new(of_each, options.reads_per_thread as usize, options.acquire_timeout))
+}
+
 async fn connect(options: ConnectOptions) -> Result<DatabaseConnection> {
     let mut connection = Database::connect(options).await.map_err(database_error)?;
     connection.set_metric_callback(|_| count_statement());
@@ -305,22 +314,19 @@ fn sqlite_options(url: &str) -> Result<SqliteConnectOptions> {
         .disable_statement_logging())
 }
 
-fn sqlite(options: &StoreOptions) -> ConnectOptions {
+fn sqlite_writer(options: &StoreOptions, sqlite: SqliteConnectOptions) -> ConnectOptions {
     let mut connect = ConnectOptions::new(&options.url);
-    let url = options.url.clone();
+    let sqlite = sqlite
+        .create_if_missing(true)
+        .pragma("cache_size", SQLITE_WRITER_CACHE)
+        .pragma("wal_autocheckpoint", SQLITE_CHECKPOINT_PAGES);
     connect
         .max_connections(1)
         .min_connections(1)
         .acquire_timeout(options.acquire_timeout.max(SQLITE_BUSY_TIMEOUT))
         .test_before_acquire(false)
         .sqlx_logging(false)
-        .map_sqlx_sqlite_opts(move |given| {
-            let Ok(sqlite) = sqlite_options(&url) else { return given };
-            sqlite
-                .create_if_missing(true)
-                .pragma("cache_size", SQLITE_WRITER_CACHE)
-                .pragma("wal_autocheckpoint", SQLITE_CHECKPOINT_PAGES)
-        });
+        .map_sqlx_sqlite_opts(move |_| sqlite.clone());
     connect
 }
 
@@ -332,21 +338,21 @@ fn postgres_options(options: &StoreOptions) -> Result<PgConnectOptions> {
         .options([
             ("statement_timeout", options.statement_timeout.as_millis().to_string()),
             ("lock_timeout", POSTGRES_LOCK_TIMEOUT_MS.to_string()),
+            ("idle_in_transaction_session_timeout", POSTGRES_IDLE_IN_TRANSACTION_MS.to_string()),
             ("client_connection_check_interval", POSTGRES_CLIENT_CHECK_MS.to_string()),
         ])
         .statement_cache_capacity(STATEMENTS_KEPT)
         .disable_statement_logging())
 }
 
-fn postgres(options: &StoreOptions) -> ConnectOptions {
+fn postgres_writers(options: &StoreOptions, postgres: PgConnectOptions) -> ConnectOptions {
     let mut connect = ConnectOptions::new(&options.url);
-    let own = options.clone();
     connect
         .max_connections(options.max_connections)
         .acquire_timeout(options.acquire_timeout)
         .test_before_acquire_if_idle_for(Duration::from_secs(5))
         .sqlx_logging(false)
-        .map_sqlx_postgres_opts(move |given| postgres_options(&own).unwrap_or(given));
+        .map_sqlx_postgres_opts(move |_| postgres.clone());
     connect
 }
 

@@ -1,6 +1,7 @@
 //! Rows of work calendars and of leave.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use chrono::NaiveDate;
 use evenhand_domain::access::Permission;
@@ -13,13 +14,15 @@ use evenhand_domain::page::{Page, PageRequest, SortKey};
 use evenhand_domain::text::fold;
 use evenhand_domain::time::{DateRange, Timestamp};
 use evenhand_domain::users::{Leave, LeaveChange, User};
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, Select};
+use sea_orm::sea_query::{Expr, ExprTrait, JoinType, Order, Query, SelectStatement};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, Select};
 use uuid::Uuid;
 
 use crate::error::{bad_row, database_error};
 use crate::page::{self, Keyset};
 use crate::row::{self, entity};
 use crate::store::{Reader, Stored, Tx};
+use crate::users;
 
 entity!(calendar, "work_calendars", {
     #[sea_orm(primary_key, auto_increment = false)]
@@ -49,13 +52,16 @@ entity!(leave, "user_leaves", {
 const SLICE: &[Permission] =
     &[Permission::ReadCalendars, Permission::ManageCalendars, Permission::ManageLeave];
 
+fn parse_hours(id: Uuid, hours: &str) -> Result<WorkHours> {
+    serde_json::from_str(hours).map_err(|error| bad_row("work_calendars", id, &error.to_string()))
+}
+
 fn restore(row: Row) -> Result<WorkCalendar> {
-    let bad = |error: serde_json::Error| bad_row("work_calendars", row.id, &error.to_string());
     Ok(WorkCalendar {
         id: WorkCalendarId::from_uuid(row.id),
         version: row.version,
         name: row.name,
-        hours: serde_json::from_str(&row.hours).map_err(bad)?,
+        hours: parse_hours(row.id, &row.hours)?,
         is_default: row.is_default,
         created_at: Timestamp::new(row.created_at),
         updated_at: Timestamp::new(row.updated_at),
@@ -195,42 +201,77 @@ impl Reader<'_> {
         Ok(by_user(&rows))
     }
 
-    /// What decides on which days within `range` each of `users` works, in three statements: the hours of their
-    /// calendar, else of the organisation's default, else [`WorkHours::standard`]; and their leave.
+    /// The hours of the organisation: those of its default calendar, else [`WorkHours::standard`].
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn default_hours(&self) -> Result<WorkHours> {
+        let default = self.work_calendars_or_default(&[]).await?.pop();
+        Ok(default.map_or_else(|| WorkHours::standard(self.grant().zone()), |calendar| calendar.hours))
+    }
+
+    /// What decides on which days within `range` each of `users` works, in one statement: the hours of their calendar,
+    /// else of the organisation's default, else [`WorkHours::standard`]; and their leave.
     ///
     /// # Errors
     /// When the database cannot be read.
     pub async fn work_times(&self, users: &[UserId], range: DateRange) -> Result<HashMap<UserId, WorkTime>> {
-        let people = self.users_by_ids(users).await?;
-        let mut ids: Vec<_> = people.iter().filter_map(|user| user.calendar_id).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        let calendars = self.work_calendars_or_default(&ids).await?;
-        let default = calendars.iter().find(|calendar| calendar.is_default);
-        let mut leaves = by_user(&self.leave_within(users, range.from, range.to).await?);
-        let time = |user: &User| {
-            let own = calendars.iter().find(|calendar| Some(calendar.id) == user.calendar_id);
-            let hours = own.or(default).map(|calendar| calendar.hours.clone());
-            let hours = hours.unwrap_or_else(|| WorkHours::standard(self.grant().zone()));
-            let leave = leaves.remove(&user.id).unwrap_or_default();
-            (user.id, WorkTime { hours, leave: leave.iter().map(|leave| leave.days).collect() })
-        };
-        Ok(people.iter().map(time).collect())
+        self.scope(SLICE)?;
+        let mut times: HashMap<UserId, WorkTime> = HashMap::new();
+        for row in self.rows::<WorkTimeRow>(&work_times(self.org()?, users, range)).await? {
+            let time = match times.entry(UserId::from_uuid(row.user_id)) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => {
+                    let hours = match row.hours {
+                        Some(hours) => parse_hours(row.user_id, &hours)?,
+                        None => WorkHours::standard(self.grant().zone()),
+                    };
+                    new.insert(WorkTime { hours, leave: Vec::new() })
+                }
+            };
+            time.leave.extend(row.first_day.zip(row.end_day).map(|(from, to)| DateRange { from, to }));
+        }
+        Ok(times)
     }
+}
 
-    async fn leave_within(
-        &self,
-        users: &[UserId],
-        from: NaiveDate,
-        to: NaiveDate,
-    ) -> Result<Vec<leave::Model>> {
-        visible_leaves(self, users)?
-            .filter(leave::Column::FirstDay.lt(to))
-            .filter(leave::Column::EndDay.gt(from))
-            .all(&self.db)
-            .await
-            .map_err(database_error)
-    }
+#[derive(FromQueryResult)]
+struct WorkTimeRow {
+    user_id: Uuid,
+    hours: Option<String>,
+    first_day: Option<NaiveDate>,
+    end_day: Option<NaiveDate>,
+}
+
+/// A row for each leave of each of `users` that touches `range`, or one without; oldest leave first.
+fn work_times(org: Uuid, people: &[UserId], range: DateRange) -> SelectStatement {
+    use leave::Column as L;
+    use users::Column as U;
+    let user = |column: U| Expr::col((users::Entity, column));
+    let hours = |column: Column| Expr::col((Entity, column));
+    let away = |column: L| Expr::col((leave::Entity, column));
+    let own = hours(Column::Id).equals((users::Entity, U::CalendarId));
+    let default = user(U::CalendarId).is_null().and(hours(Column::IsDefault).eq(true));
+    Query::select()
+        .expr_as(user(U::Id), "user_id")
+        .expr(hours(Column::Hours))
+        .expr(away(L::FirstDay))
+        .expr(away(L::EndDay))
+        .from(users::Entity)
+        .join(JoinType::LeftJoin, Entity, hours(Column::OrgId).eq(org).and(own.or(default)))
+        .join(
+            JoinType::LeftJoin,
+            leave::Entity,
+            away(L::OrgId)
+                .eq(org)
+                .and(away(L::UserId).equals((users::Entity, U::Id)))
+                .and(away(L::FirstDay).lt(range.to))
+                .and(away(L::EndDay).gt(range.from)),
+        )
+        .and_where(user(U::OrgId).eq(org))
+        .and_where(user(U::Id).is_in(people.iter().map(|id| id.uuid())))
+        .order_by((leave::Entity, L::FirstDay), Order::Asc)
+        .to_owned()
 }
 
 fn by_user(rows: &[leave::Model]) -> HashMap<UserId, Vec<Leave>> {

@@ -163,7 +163,7 @@ fn to_row(org_id: Uuid, customer: &Customer) -> Row {
     }
 }
 
-pub(crate) fn restore_step(row: step::Model) -> Result<StageChange> {
+fn restore_step(row: step::Model) -> Result<StageChange> {
     let stage = |text: &str| {
         CustomerStage::parse(text).ok_or_else(|| bad_row("customer_stages", row.id, "unknown stage"))
     };

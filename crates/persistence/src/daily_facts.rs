@@ -136,7 +136,7 @@ fn first(
 
 impl Reader<'_> {
     /// Each day from `from` to `to` of those of `people` whose days the grant may see, by person and day: open days
-    /// as the facts say now, closed ones as they were frozen, with late work beside. In six statements, however many
+    /// as the facts say now, closed ones as they were frozen, with late work beside. In four statements, however many
     /// people and days.
     ///
     /// # Errors

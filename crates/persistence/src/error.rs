@@ -19,7 +19,7 @@ const UNIQUE: &[(&str, &str, &str)] = &[
 
 /// PostgreSQL: serialization failure, deadlock, lock timeout, and a session that the server ended.
 const POSTGRES_RETRY: &[&str] = &["40001", "40P01", "55P03"];
-const POSTGRES_GONE: &[&str] = &["57P01", "57P02", "57P03", "25006", "53300", "57014"];
+const POSTGRES_GONE: &[&str] = &["57P01", "57P02", "57P03", "25006", "53300", "57014", "25P03"];
 /// SQLite: BUSY, LOCKED and BUSY_SNAPSHOT.
 const SQLITE_RETRY: &[&str] = &["5", "6", "261", "517"];
 

@@ -57,7 +57,7 @@ mod entity {
 use entity::{Column, Entity, Model as Row};
 
 /// The last position and hash of each organisation.
-mod head {
+pub(crate) mod head {
     use sea_orm::entity::prelude::*;
 
     #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]

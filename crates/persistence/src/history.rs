@@ -7,11 +7,12 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use evenhand_domain::activities::ActivityKind;
+use evenhand_domain::attainment::DealCourse;
 use evenhand_domain::customers::CustomerStage;
 use evenhand_domain::derivation::FunnelCounts;
 use evenhand_domain::derivation::history::{PastCounts, PastDeal, PastProspect, RecordSpan};
 use evenhand_domain::error::{Error, Result};
-use evenhand_domain::id::{EntityId, UserId};
+use evenhand_domain::id::{DealId, EntityId, UserId};
 use evenhand_domain::time::{DateRange, Timestamp};
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, JoinType, Query, SelectStatement, SimpleExpr, UnionType};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, FromQueryResult};
@@ -54,6 +55,18 @@ struct DealRow {
     id: Uuid,
     owner_id: Uuid,
     won_at: DateTime<Utc>,
+    cancelled_at: Option<DateTime<Utc>>,
+    value_minor: Option<i64>,
+    value_currency: Option<String>,
+}
+
+#[derive(FromQueryResult)]
+struct CourseRow {
+    id: Uuid,
+    owner_id: Uuid,
+    opened_at: DateTime<Utc>,
+    won_at: Option<DateTime<Utc>>,
+    lost_at: Option<DateTime<Utc>>,
     cancelled_at: Option<DateTime<Utc>>,
     value_minor: Option<i64>,
     value_currency: Option<String>,
@@ -273,6 +286,40 @@ impl Reader<'_> {
             })
         };
         rows.into_iter().map(restore).collect()
+    }
+
+    /// The deals of `people` that began on the days of `range`.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn unscoped_deal_courses(
+        &self,
+        people: &[UserId],
+        range: DateRange,
+    ) -> Result<Vec<DealCourse>> {
+        use deals::Column as D;
+        let (from, until) = self.instants(range);
+        let select = Query::select()
+            .columns([D::Id, D::OwnerId, D::OpenedAt, D::WonAt, D::LostAt, D::CancelledAt])
+            .columns([D::ValueMinor, D::ValueCurrency])
+            .from(deals::Entity)
+            .and_where(D::OrgId.eq(self.org()?))
+            .and_where(is_among(D::OwnerId, people))
+            .and_where(D::OpenedAt.gte(from.utc()))
+            .and_where(D::OpenedAt.lt(until.utc()))
+            .to_owned();
+        let restore = |row: CourseRow| {
+            Ok(DealCourse {
+                deal_id: DealId::from_uuid(row.id),
+                owner_id: UserId::from_uuid(row.owner_id),
+                opened_at: Timestamp::new(row.opened_at),
+                won_at: row.won_at.map(Timestamp::new),
+                lost_at: row.lost_at.map(Timestamp::new),
+                cancelled_at: row.cancelled_at.map(Timestamp::new),
+                value: deals::parse_money("deals", row.id, row.value_minor, row.value_currency)?,
+            })
+        };
+        self.rows::<CourseRow>(&select).await?.into_iter().map(restore).collect()
     }
 
     /// The customers that `people` made prospects on the days of `range`, each once, when it first became one.

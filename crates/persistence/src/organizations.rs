@@ -6,6 +6,7 @@ use evenhand_domain::error::{Error, Result};
 use evenhand_domain::id::{EntityId, OrganizationId};
 use evenhand_domain::money::Currency;
 use evenhand_domain::organizations::{Organization, parse_time_zone};
+use evenhand_domain::targets::Bands;
 use evenhand_domain::text::fold;
 use evenhand_domain::time::Timestamp;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
@@ -13,6 +14,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use crate::error::{bad_row, database_error};
 use crate::row;
 use crate::store::{Reader, Store, Stored, Tx};
+use crate::targets::{json, parse_json};
 
 mod entity {
     use sea_orm::entity::prelude::*;
@@ -27,6 +29,7 @@ mod entity {
         pub name_key: String,
         pub time_zone: String,
         pub currency: String,
+        pub target_bands: Option<String>,
         pub created_at: DateTimeUtc,
     }
 
@@ -45,7 +48,25 @@ fn restore(row: Row) -> Result<Organization> {
             .map_err(|problem| bad_row("organizations", row.id, &problem.message))?,
         currency: Currency::parse(&row.currency)
             .map_err(|problem| bad_row("organizations", row.id, &problem.message))?,
+        // An organisation that has never set them has the defaults.
+        bands: match row.target_bands {
+            Some(text) => parse_json("organizations", row.id, &text)?,
+            None => Bands::default(),
+        },
         created_at: Timestamp::new(row.created_at),
+    })
+}
+
+fn to_row(organization: &Organization) -> Result<Row> {
+    Ok(Row {
+        id: organization.id.uuid(),
+        version: organization.version,
+        name: organization.name.clone(),
+        name_key: fold(&organization.name),
+        time_zone: organization.time_zone.name().to_owned(),
+        currency: organization.currency.code().to_owned(),
+        target_bands: Some(json(&organization.bands)?),
+        created_at: organization.created_at.utc(),
     })
 }
 
@@ -55,20 +76,13 @@ impl Stored for Organization {
     }
 
     async fn insert(&self, tx: &Tx) -> Result<()> {
-        let row = Row {
-            id: self.id.uuid(),
-            version: self.version,
-            name: self.name.clone(),
-            name_key: fold(&self.name),
-            time_zone: self.time_zone.name().to_owned(),
-            currency: self.currency.code().to_owned(),
-            created_at: self.created_at.utc(),
-        };
-        row::insert::<Entity>(&tx.db, row).await
+        row::insert::<Entity>(&tx.db, to_row(self)?).await
     }
 
-    async fn update(&self, _: &Tx, _: Version) -> Result<()> {
-        Err(Error::Internal("organisations are not changed yet".into()))
+    async fn update(&self, tx: &Tx, expected: Version) -> Result<()> {
+        // An organisation is a tenant by itself: its id stands for both.
+        let (columns, id) = ([Column::Id, Column::Id, Column::Version], self.id.uuid());
+        row::update::<Entity>(&tx.db, to_row(self)?, columns, (tx.org()?, id, expected)).await
     }
 }
 
@@ -107,7 +121,7 @@ impl Store {
         row.map_or(Err(Error::NotFound), restore)
     }
 
-    /// All organisations. Unscoped: for the command line.
+    /// All organisations. Unscoped: for the command line and the background worker.
     ///
     /// # Errors
     /// When the database cannot be read.

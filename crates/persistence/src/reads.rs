@@ -59,25 +59,23 @@ struct Lane<O: Driver> {
     kept: Mutex<Vec<Kept<O>>>,
 }
 
+/// An open connection. Dropped while a statement runs, it takes the statement along.
 #[derive(Debug)]
 struct Kept<O: Driver> {
+    // Before the connection, so that it is told first.
+    #[cfg_attr(not(test), expect(dead_code, reason = "it is there to be dropped"))]
+    abandon: Abandon,
     connection: O::Connection,
     opened: Instant,
-    abandoned: Arc<AtomicBool>,
 }
 
-/// A connection in use. Dropped before it was settled, it is closed, and with it ends what runs on it.
-struct Held<O: Driver> {
-    kept: Option<Kept<O>>,
-    was_kept: bool,
-    _permit: OwnedSemaphorePermit,
-}
+/// Tells the statement of a connection that nobody waits for it any more.
+#[derive(Debug)]
+struct Abandon(Arc<AtomicBool>);
 
-impl<O: Driver> Drop for Held<O> {
+impl Drop for Abandon {
     fn drop(&mut self) {
-        if let Some(kept) = &self.kept {
-            kept.abandoned.store(true, Ordering::Relaxed);
-        }
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 
@@ -117,21 +115,18 @@ impl<O: Driver> Reads<O> {
         Arc::clone(lanes.entry(id).or_insert_with(|| Arc::new(fresh())))
     }
 
-    /// A connection, within the time that a request may wait for one.
-    async fn take(&self, lane: &Lane<O>) -> Result<Held<O>, DbErr> {
+    /// A place with a connection, within the time that a request may wait for one; and whether the connection was
+    /// used before.
+    async fn take(&self, lane: &Lane<O>) -> Result<(OwnedSemaphorePermit, Kept<O>, bool), DbErr> {
         let take = async {
             let permit = Arc::clone(&lane.permits).acquire_owned().await;
             let permit = permit.map_err(|_| DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed))?;
-            let kept = lane.kept().pop().filter(|kept| kept.opened.elapsed() < LIFETIME);
-            let (kept, was_kept) = match kept {
-                Some(kept) => (kept, true),
-                None => {
-                    let abandoned = Arc::new(AtomicBool::new(false));
-                    let connection = self.options.open(Arc::clone(&abandoned)).await.map_err(failed)?;
-                    (Kept { connection, opened: Instant::now(), abandoned }, false)
-                }
-            };
-            Ok(Held { kept: Some(kept), was_kept, _permit: permit })
+            if let Some(kept) = lane.kept().pop().filter(|kept| kept.opened.elapsed() < LIFETIME) {
+                return Ok((permit, kept, true));
+            }
+            let abandoned = Arc::new(AtomicBool::new(false));
+            let connection = self.options.open(Arc::clone(&abandoned)).await.map_err(failed)?;
+            Ok((permit, Kept { abandon: Abandon(abandoned), connection, opened: Instant::now() }, false))
         };
         tokio::time::timeout(self.acquire_timeout, take)
             .await
@@ -143,17 +138,16 @@ impl<O: Driver> Reads<O> {
         let Statement { sql, values, .. } = statement;
         let values = values.unwrap_or(Values(Vec::new()));
         loop {
-            let mut held = self.take(&lane).await?;
-            let Some(kept) = &mut held.kept else { continue };
+            let (_permit, mut kept, was_kept) = self.take(&lane).await?;
             crate::backend::count_statement();
             let rows = O::rows(&mut kept.connection, sql.clone(), SqlxValues(values.clone())).await;
             match &rows {
                 // Whoever restarts the database breaks every kept connection; a read may simply begin again.
-                Err(error) if held.was_kept && is_lost(error) => {
+                Err(error) if was_kept && is_lost(error) => {
                     lane.kept().clear();
                     continue;
                 }
-                Ok(_) | Err(sqlx::Error::Database(_)) => lane.kept().extend(held.kept.take()),
+                Ok(_) | Err(sqlx::Error::Database(_)) => lane.kept().push(kept),
                 Err(_) => {}
             }
             return rows.map_err(failed);
@@ -295,7 +289,7 @@ mod tests {
     async fn a_read_that_nobody_waits_for_ends_and_gives_its_place_back() {
         let reads = reads(1);
         reads.rows(statement("SELECT 1")).await.expect("rows");
-        let abandoned = Arc::clone(&reads.lane().kept()[0].abandoned);
+        let abandoned = Arc::clone(&reads.lane().kept()[0].abandon.0);
         let waited = tokio::time::timeout(Duration::from_millis(20), reads.rows(statement(ENDLESS))).await;
         assert!(waited.is_err(), "it has no end");
         reads.rows(statement("SELECT 1")).await.expect("the place is free");

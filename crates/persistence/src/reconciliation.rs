@@ -54,7 +54,7 @@ struct DifferenceRow {
     credited: i64,
 }
 
-fn parse_currency(code: &str) -> Result<Currency> {
+pub(crate) fn parse_currency(code: &str) -> Result<Currency> {
     Currency::parse(code).map_err(|problem| bad_row("deals or credit_lines", code, &problem.message))
 }
 

@@ -22,7 +22,9 @@ use crate::row;
 use crate::scope::own_teams;
 use crate::store::{Reader, Stored, Tx};
 
+mod departments;
 mod derivations;
+mod snapshots;
 mod terms;
 
 row::entity!(entity, "targets", {
@@ -60,28 +62,37 @@ const NEWEST_FIRST: Keyset<Column> =
     Keyset { column: Column::CreatedAt, id: Column::Id, direction: Direction::Desc };
 
 /// A value as it stands in a text column.
-fn json(value: &impl serde::Serialize) -> Result<String> {
+pub(crate) fn json(value: &impl serde::Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(|error| Error::Internal(format!("no JSON: {error}")))
 }
 
-fn parse_json<T: serde::de::DeserializeOwned>(table: &str, id: Uuid, text: &str) -> Result<T> {
+pub(crate) fn parse_json<T: serde::de::DeserializeOwned>(table: &str, id: Uuid, text: &str) -> Result<T> {
     serde_json::from_str(text).map_err(|error| bad_row(table, id, &error.to_string()))
+}
+
+fn owner(row: &Row) -> Result<TargetOwner> {
+    match (row.owner_user_id, row.owner_team_id) {
+        (Some(user), None) => Ok(TargetOwner::User(UserId::from_uuid(user))),
+        (None, Some(team)) => Ok(TargetOwner::Team(TeamId::from_uuid(team))),
+        _ => Err(bad_row("targets", row.id, "not one owner")),
+    }
+}
+
+fn period(row: &Row) -> Result<Period> {
+    let bad = |what: &str| bad_row("targets", row.id, what);
+    let kind = PeriodKind::parse(&row.period_kind).ok_or_else(|| bad("unknown kind of period"))?;
+    Period::new(kind, row.period_start).map_err(|problem| bad(&problem.message))
 }
 
 fn restore(row: Row, terms: terms::Versions) -> Result<Target> {
     let bad = |what: &str| bad_row("targets", row.id, what);
-    let owner = match (row.owner_user_id, row.owner_team_id) {
-        (Some(user), None) => TargetOwner::User(UserId::from_uuid(user)),
-        (None, Some(team)) => TargetOwner::Team(TeamId::from_uuid(team)),
-        _ => return Err(bad("not one owner")),
-    };
-    let kind = PeriodKind::parse(&row.period_kind).ok_or_else(|| bad("unknown kind of period"))?;
+    let (owner, period) = (owner(&row)?, period(&row)?);
     let late_activation = row.late_reason.zip(row.late_approver_id);
     Ok(Target {
         id: TargetId::from_uuid(row.id),
         version: row.version,
         owner,
-        period: Period::new(kind, row.period_start).map_err(|problem| bad(&problem.message))?,
+        period,
         level: TargetLevel::parse(&row.level).ok_or_else(|| bad("unknown level"))?,
         state: TargetState::parse(&row.state).ok_or_else(|| bad("unknown state"))?,
         parent_id: row.parent_id.map(TargetId::from_uuid),
@@ -136,37 +147,46 @@ fn to_row(org_id: Uuid, target: &Target) -> Result<Row> {
 impl Stored for Target {
     async fn insert(&self, tx: &Tx) -> Result<()> {
         row::insert::<Entity>(&tx.db, to_row(tx.org()?, self)?).await?;
-        terms::write(tx, self).await
+        terms::write(tx, self).await?;
+        departments::write(tx, self).await
     }
 
     async fn update(&self, tx: &Tx, expected: Version) -> Result<()> {
         let org = tx.org()?;
         let columns = [Column::OrgId, Column::Id, Column::Version];
         row::update::<Entity>(&tx.db, to_row(org, self)?, columns, (org, self.id.uuid(), expected)).await?;
-        terms::write(tx, self).await
+        terms::write(tx, self).await?;
+        departments::write(tx, self).await
     }
 }
 
-/// Targets of people in reach, of the teams to which the caller belongs or below those that they lead, and
-/// those whose terms wait for the caller's approval.
+/// Targets that are [the caller's](own), and those for which the caller may sign in the name of a department.
 fn visible(reader: &Reader<'_>) -> Result<Select<Entity>> {
-    let org = reader.org()?;
-    let select = Entity::find().filter(Column::OrgId.eq(org));
-    let Some(owned) = reader.people(SLICE)?.include(Column::OwnerUserId) else { return Ok(select) };
-    let user = reader.grant().user().map(EntityId::uuid).ok_or(Error::Forbidden)?;
-    let below = reader.scope(SLICE)? == Scope::Team;
-    let teams = own_teams(org, user, reader.grant().today(reader.now()), below);
-    Ok(select.filter(
-        Condition::any()
-            .add(owned)
-            .add(Column::OwnerTeamId.in_subquery(teams))
-            .add(Column::ApproverId.eq(user)),
-    ))
+    let select = Entity::find().filter(Column::OrgId.eq(reader.org()?));
+    let Some(mut seen) = own(reader)? else { return Ok(select) };
+    if let (Some(user), Ok(_)) = (reader.grant().user(), reader.grant().also(Permission::CommitSupport)) {
+        seen = seen.add(Column::Id.in_subquery(departments::owed_by(reader, user.uuid())?));
+    }
+    Ok(select.filter(seen))
 }
 
-/// Ids of the targets that `reader` sees, for conditions on what belongs to them.
-fn visible_targets(reader: &Reader<'_>) -> Result<SelectStatement> {
-    Ok(visible(reader)?.select_only().column(Column::Id).into_query())
+/// Targets of people in reach, of the teams to which the caller belongs or below those that they lead, and
+/// those whose terms wait for the caller's approval; `None` where all are.
+fn own(reader: &Reader<'_>) -> Result<Option<Condition>> {
+    let Some(owned) = reader.people(SLICE)?.include(Column::OwnerUserId) else { return Ok(None) };
+    let user = reader.grant().user().map(EntityId::uuid).ok_or(Error::Forbidden)?;
+    let own = Condition::any()
+        .add(owned)
+        .add(Column::OwnerTeamId.in_subquery(teams_in_reach(reader)?))
+        .add(Column::ApproverId.eq(user));
+    Ok(Some(own))
+}
+
+/// Ids of the targets that are the caller's, for conditions on what they rest on: a department sees what it owes
+/// and for what, and not how somebody worked before.
+fn own_targets(reader: &Reader<'_>) -> Result<SelectStatement> {
+    let all = Condition::all().add(Column::OrgId.eq(reader.org()?)).add_option(own(reader)?);
+    Ok(Entity::find().filter(all).select_only().column(Column::Id).into_query())
 }
 
 /// Those of `ids` that `reader` sees.
@@ -250,9 +270,18 @@ impl Reader<'_> {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn unscoped_target(&self, id: TargetId) -> Result<Target> {
-        let row = Entity::find().filter(Column::OrgId.eq(self.org()?)).filter(Column::Id.eq(id.uuid()));
-        let row = row.one(&self.db).await.map_err(database_error)?.ok_or(Error::NotFound)?;
-        with_terms(self, vec![row]).await?.pop().ok_or(Error::NotFound)
+        self.unscoped_targets_by_ids(&[id]).await?.pop().ok_or(Error::NotFound)
+    }
+
+    /// Those of `ids` that exist, in no particular order. Unscoped, as [`Reader::unscoped_target`].
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn unscoped_targets_by_ids(&self, ids: &[TargetId]) -> Result<Vec<Target>> {
+        let rows = Entity::find()
+            .filter(Column::OrgId.eq(self.org()?))
+            .filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())));
+        with_terms(self, rows.all(&self.db).await.map_err(database_error)?).await
     }
 
     /// All targets of which this one is made and which are not withdrawn. Unscoped, as
@@ -261,7 +290,15 @@ impl Reader<'_> {
     /// # Errors
     /// When the database cannot be read.
     pub async fn unscoped_targets_below(&self, parent: TargetId) -> Result<Vec<Target>> {
-        below(self, Entity::find().filter(Column::OrgId.eq(self.org()?)), &[parent]).await
+        self.unscoped_parts(&[parent]).await
+    }
+
+    /// All targets of which these are made and which are not withdrawn. Unscoped, as [`Reader::unscoped_target`].
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn unscoped_parts(&self, parents: &[TargetId]) -> Result<Vec<Target>> {
+        below(self, Entity::find().filter(Column::OrgId.eq(self.org()?)), parents).await
     }
 
     /// The owner's target for a period and level that is not withdrawn. Unscoped: there is one, whoever sees it.
@@ -274,25 +311,115 @@ impl Reader<'_> {
         period: Period,
         level: TargetLevel,
     ) -> Result<Option<TargetId>> {
-        let owned = match owner {
-            TargetOwner::User(user) => Column::OwnerUserId.eq(user.uuid()),
-            TargetOwner::Team(team) => Column::OwnerTeamId.eq(team.uuid()),
-        };
-        let id: Option<Uuid> = Entity::find()
-            .filter(Column::OrgId.eq(self.org()?))
-            .filter(owned)
-            .filter(Column::PeriodStart.eq(period.start()))
-            .filter(Column::PeriodKind.eq(period.kind().as_str()))
-            .filter(Column::Level.eq(level.as_str()))
-            .filter(Column::State.ne(TargetState::Withdrawn.as_str()))
-            .select_only()
-            .column(Column::Id)
-            .into_tuple()
-            .one(&self.db)
-            .await
-            .map_err(database_error)?;
+        let live = live(self.org()?, &[owner], period, level).select_only().column(Column::Id);
+        let id: Option<Uuid> = live.into_tuple().one(&self.db).await.map_err(database_error)?;
         Ok(id.map(TargetId::from_uuid))
     }
+
+    /// The targets of `owners` for a period and level that are not withdrawn. Unscoped: callers name owners whose
+    /// targets the grant may see.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn unscoped_live_targets(
+        &self,
+        owners: &[TargetOwner],
+        period: Period,
+        level: TargetLevel,
+    ) -> Result<Vec<Target>> {
+        let live = live(self.org()?, owners, period, level);
+        with_terms(self, live.all(&self.db).await.map_err(database_error)?).await
+    }
+
+    /// Those of `targets` that are the caller's and not only their department's. Asks nothing where no department can
+    /// see more.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn own_among(&self, targets: &[TargetId]) -> Result<Vec<TargetId>> {
+        if self.scope(SLICE)? != Scope::Team {
+            return Ok(targets.to_vec());
+        }
+        let rows = Entity::find()
+            .filter(Column::Id.is_in(targets.iter().map(|id| id.uuid())))
+            .filter(Column::Id.in_subquery(own_targets(self)?))
+            .select_only()
+            .column(Column::Id);
+        let ids: Vec<Uuid> = rows.into_tuple().all(&self.db).await.map_err(database_error)?;
+        Ok(ids.into_iter().map(TargetId::from_uuid).collect())
+    }
+
+    /// Up to `limit` visible targets of a period that count, oldest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn active_targets(&self, period: Period, limit: u64) -> Result<Vec<Target>> {
+        let rows = visible(self)?
+            .filter(Column::PeriodStart.eq(period.start()))
+            .filter(Column::PeriodKind.eq(period.kind().as_str()))
+            .filter(Column::State.eq(TargetState::Active.as_str()))
+            .order_by_asc(Column::CreatedAt)
+            .order_by_asc(Column::Id)
+            .limit(limit);
+        with_terms(self, rows.all(&self.db).await.map_err(database_error)?).await
+    }
+
+    /// Whether the grant may see the targets of a person.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn person_has_visible_targets(&self, user: UserId) -> Result<bool> {
+        self.person_in_scope(user, SLICE).await
+    }
+
+    /// Those of `people` whose targets the grant may see.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn people_with_visible_targets(&self, people: &[UserId]) -> Result<Vec<UserId>> {
+        self.people_in_scope(people, SLICE).await
+    }
+
+    /// Whether the grant may see the targets of a team: any team, or one to which the caller belongs or that lies
+    /// below those that they lead.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn team_has_visible_targets(&self, team: TeamId) -> Result<bool> {
+        let within = match self.scope(SLICE)? {
+            Scope::Organization => None,
+            Scope::Team | Scope::Own => Some(teams_in_reach(self)?),
+        };
+        self.has_team(team, within).await
+    }
+}
+
+/// The teams to which the caller belongs or that lie below those that they lead.
+fn teams_in_reach(reader: &Reader<'_>) -> Result<SelectStatement> {
+    let user = reader.grant().user().map(EntityId::uuid).ok_or(Error::Forbidden)?;
+    let below = reader.scope(SLICE)? == Scope::Team;
+    Ok(own_teams(reader.org()?, user, reader.grant().today(reader.now()), below))
+}
+
+fn owned(owners: &[TargetOwner]) -> Condition {
+    let (mut users, mut teams) = (Vec::new(), Vec::new());
+    for owner in owners {
+        match owner {
+            TargetOwner::User(user) => users.push(user.uuid()),
+            TargetOwner::Team(team) => teams.push(team.uuid()),
+        }
+    }
+    Condition::any().add(Column::OwnerUserId.is_in(users)).add(Column::OwnerTeamId.is_in(teams))
+}
+
+fn live(org: Uuid, owners: &[TargetOwner], period: Period, level: TargetLevel) -> Select<Entity> {
+    Entity::find()
+        .filter(Column::OrgId.eq(org))
+        .filter(owned(owners))
+        .filter(Column::PeriodStart.eq(period.start()))
+        .filter(Column::PeriodKind.eq(period.kind().as_str()))
+        .filter(Column::Level.eq(level.as_str()))
+        .filter(Column::State.ne(TargetState::Withdrawn.as_str()))
 }
 
 async fn below(reader: &Reader<'_>, from: Select<Entity>, parents: &[TargetId]) -> Result<Vec<Target>> {

@@ -10,7 +10,7 @@ use evenhand_domain::teams::Team;
 use evenhand_domain::text::fold;
 use evenhand_domain::time::Timestamp;
 use evenhand_domain::users::{TeamRole, UserStatus};
-use sea_orm::sea_query::{Expr, ExprTrait, Order, Query};
+use sea_orm::sea_query::{Expr, ExprTrait, Order, Query, SelectStatement};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter, Select,
 };
@@ -67,6 +67,16 @@ pub(crate) mod closure {
 }
 
 const SLICE: &[Permission] = &[Permission::ReadTeams, Permission::ManageTeams];
+
+/// The names of teams as they are compared.
+pub(crate) fn name_keys(org: Uuid, teams: SelectStatement) -> SelectStatement {
+    Query::select()
+        .column(Column::NameKey)
+        .from(Entity)
+        .and_where(Column::OrgId.eq(org))
+        .and_where(Column::Id.in_subquery(teams))
+        .to_owned()
+}
 
 fn restore(row: Row) -> Result<Team> {
     Ok(Team {
@@ -251,5 +261,14 @@ impl Reader<'_> {
         let rows =
             visible(self)?.filter(Column::ParentId.is_in(ids)).all(&self.db).await.map_err(database_error)?;
         rows.into_iter().map(restore).collect()
+    }
+
+    /// Whether there is a team, among those of `within` if given.
+    pub(crate) async fn has_team(&self, id: TeamId, within: Option<SelectStatement>) -> Result<bool> {
+        let mut select = visible(self)?.filter(Column::Id.eq(id.uuid()));
+        if let Some(teams) = within {
+            select = select.filter(Column::Id.in_subquery(teams));
+        }
+        select.count(&self.db).await.map(|found| found > 0).map_err(database_error)
     }
 }

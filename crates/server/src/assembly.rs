@@ -99,6 +99,7 @@ pub fn assemble(settings: &Settings, store: Store, clock: Arc<dyn Clock>) -> Res
             invitation_lifetime: days(auth.invitation_days),
             public_url: settings.http.public_url.clone(),
         },
+        close_days_after: settings.days.close_after,
     }))
 }
 
@@ -119,7 +120,7 @@ pub fn api(app: App, settings: &Settings) -> Api {
 }
 
 /// Threads that serve requests.
-fn threads(settings: &Settings) -> usize {
+pub(crate) fn threads(settings: &Settings) -> usize {
     match settings.http.workers {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         threads => threads,

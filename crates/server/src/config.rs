@@ -35,6 +35,7 @@ const ACCESS_TOKEN_MINUTES: RangeInclusive<u64> = 1..=10;
 const REFRESH_IDLE_DAYS: RangeInclusive<u64> = 1..=90;
 const REFRESH_ABSOLUTE_DAYS: RangeInclusive<u64> = 1..=365;
 const INVITATION_DAYS: RangeInclusive<u64> = 1..=90;
+const CLOSE_AFTER_DAYS: RangeInclusive<u64> = 0..=365;
 
 /// All settings. `config.default.toml` explains each.
 #[derive(Clone, Debug, Deserialize)]
@@ -50,6 +51,8 @@ pub struct Settings {
     pub quotas: QuotaSettings,
     /// Sign-in.
     pub auth: AuthSettings,
+    /// The close of days.
+    pub days: DaySettings,
     /// Outgoing mail.
     pub mail: MailSettings,
     /// The log.
@@ -130,6 +133,14 @@ pub struct AuthSettings {
     pub refresh_absolute_days: u32,
     /// Life of an invitation, in days.
     pub invitation_days: u32,
+}
+
+/// Section `days`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DaySettings {
+    /// A day closes by itself so many days after it ended; 0 never.
+    pub close_after: u32,
 }
 
 /// Section `mail`.
@@ -322,7 +333,7 @@ impl Settings {
         faults
     }
 
-    fn ranges(&self) -> [(&'static str, u64, RangeInclusive<u64>); 19] {
+    fn ranges(&self) -> [(&'static str, u64, RangeInclusive<u64>); 20] {
         let (database, http, auth, limits) = (&self.database, &self.http, &self.auth, &self.limits);
         [
             ("database.max_connections", database.max_connections.into(), CONNECTIONS),
@@ -344,6 +355,7 @@ impl Settings {
             ("auth.refresh_idle_days", auth.refresh_idle_days.into(), REFRESH_IDLE_DAYS),
             ("auth.refresh_absolute_days", auth.refresh_absolute_days.into(), REFRESH_ABSOLUTE_DAYS),
             ("auth.invitation_days", auth.invitation_days.into(), INVITATION_DAYS),
+            ("days.close_after", self.days.close_after.into(), CLOSE_AFTER_DAYS),
         ]
     }
 }

@@ -23,6 +23,7 @@ fn the_defaults_are_whole_and_as_documented() {
     assert_eq!(settings.http.body_bytes_max, 1_048_576);
     assert!(settings.http.trusted_proxies.is_empty());
     assert_eq!(settings.auth.access_token_minutes, 10);
+    assert_eq!(settings.days.close_after, 2);
     assert!(!settings.mail.is_configured());
     assert_eq!(settings.log.format, LogFormat::Text);
     assert!(settings.worker.enabled);
@@ -86,6 +87,7 @@ fn bad_values_are_refused_with_key_origin_and_reason() {
         ("[http]\ntrusted_proxies = [\"proxy\"]", "http.trusted_proxies[0] (file "),
         ("[http]\ntrusted_proxies = \"10.0.0.1\"", "expected a list"),
         ("[limits]\nin_flight = 10001", "10001 is not in the range 0 to 10000"),
+        ("[days]\nclose_after = 366", "366 is not in the range 0 to 365"),
         ("[quotas]\nuser_capacity = -1", "quotas.user_capacity"),
         ("[http]\npublic_url = \"example.com\"", "http.public_url (file "),
         ("[log]\nformat = \"xml\"", "log.format (file "),

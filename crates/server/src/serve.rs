@@ -104,7 +104,7 @@ pub(crate) async fn work(app: App, store: Store, settings: &Settings) -> Result<
 
 fn listen(api: Api, settings: &Settings) -> Result<Server, Failure> {
     let http = &settings.http;
-    let mut server = HttpServer::new(move || HttpApp::new().configure(|config| api.configure(config)))
+    let server = HttpServer::new(move || HttpApp::new().configure(|config| api.configure(config)))
         .disable_signals()
         .keep_alive(KEEP_ALIVE)
         .client_request_timeout(HEAD_TIMEOUT)
@@ -112,10 +112,8 @@ fn listen(api: Api, settings: &Settings) -> Result<Server, Failure> {
         // Who closes the connection has left: what runs for them is dropped, and with it its statements.
         .h1_allow_half_closed(false)
         .max_connections(CONNECTIONS_PER_THREAD_MAX)
-        .shutdown_timeout(STOP_TIMEOUT_SECONDS);
-    if http.workers > 0 {
-        server = server.workers(http.workers);
-    }
+        .shutdown_timeout(STOP_TIMEOUT_SECONDS)
+        .workers(assembly::threads(settings));
     let server = server
         .bind(http.address)
         .map_err(|error| Failure::from(error).during(format!("cannot listen on {}", http.address)))?;

@@ -2,9 +2,9 @@ import graphql from "@graphql-eslint/eslint-plugin";
 
 // Values without an identity: they are parts of the object that holds them.
 const types = [
-  "Achievability", "AuditEntry", "CalendarException", "CurrencyReconciliation", "DailyFact", "DailyFigures",
-  "Derivation", "FunnelRate", "ImplausibleWork", "ImportCounts", "ImportRow", "Membership", "Money", "OpenInterval",
-  "PageInfo", "Period", "PersonRevenue", "Reconciliation", "ReconciliationDifference", "Signature", "StageDates",
+  "Achievability", "Attainment", "AttainmentLine", "AuditEntry", "CalendarException", "CitedResult", "CurrencyReconciliation", "DailyFact", "DailyFigures",
+  "Derivation", "ForecastScore", "FunnelRate", "ImplausibleWork", "ImportCounts", "ImportRow", "LeaderboardRow", "Membership", "Money", "OpenInterval",
+  "PageInfo", "Period", "PersonRevenue", "Projection", "Quantity", "Reconciliation", "ReconciliationDifference", "Signature", "StageDates",
   "SupportAction", "SupportPlan", "TargetLine", "TargetOverride", "TargetTerms", "TeamRevenue", "UserError",
   "Viewer", "WeeklyInterval",
 ];

@@ -1,13 +1,13 @@
 //! How the numbers of a target follow from recorded work.
 
-use async_graphql::{Object, Result, SimpleObject};
+use async_graphql::{Context, Object, Result, SimpleObject};
 use evenhand_domain::derivation::{
-    self as domain, AchievabilityVerdict, DerivationLabel, FunnelStage, HistoryBasis, RateBasis,
+    self as domain, AchievabilityVerdict, Cited, DerivationLabel, FunnelStage, HistoryBasis, RateBasis,
 };
 use evenhand_domain::error::Error;
 use evenhand_domain::fraction::Fraction;
 
-use super::{SHARE_DECIMALS, share};
+use super::{SHARE_DECIMALS, Target, load, share};
 use crate::scalars::{Date, Decimal, Json, Money};
 use crate::wire::Wire;
 
@@ -106,6 +106,11 @@ impl Derivation {
         self.0.stages.iter().map(dates).collect()
     }
 
+    /// Frozen results of the owner's earlier targets, the base of this one, oldest first.
+    async fn cites(&self) -> Vec<CitedResult> {
+        self.0.inputs.cites.iter().copied().map(CitedResult).collect()
+    }
+
     /// How likely the goal is; null without any history.
     async fn achievability(&self) -> Option<Achievability> {
         self.judged()
@@ -154,6 +159,38 @@ impl FunnelRate {
             low: rate.interval.map(|interval| share(interval.low)),
             high: rate.interval.map(|interval| share(interval.high)),
         }
+    }
+}
+
+/// The frozen result of an earlier target.
+pub(crate) struct CitedResult(Cited);
+
+/// The frozen result of an earlier target, in deals.
+#[Object]
+impl CitedResult {
+    /// The closed target; null where you may not see it.
+    async fn target(&self, ctx: &Context<'_>) -> Result<Option<Target>> {
+        load(ctx, self.0.target_id).await
+    }
+
+    /// First day of its period.
+    async fn first_on(&self) -> Date {
+        Date(self.0.from)
+    }
+
+    /// Last day of its period.
+    async fn last_on(&self) -> Date {
+        Date(self.0.to.pred_opt().unwrap_or(self.0.to))
+    }
+
+    /// Deals that it asked.
+    async fn asked(&self) -> i64 {
+        self.0.target
+    }
+
+    /// Deals that were won, less those that were cancelled.
+    async fn reached(&self) -> i64 {
+        self.0.actual
     }
 }
 

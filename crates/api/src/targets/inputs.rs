@@ -173,27 +173,34 @@ pub(super) struct WishInput {
 /// Most digits of a rate; leaves room to reckon with it exactly.
 const RATE_DIGITS_MAX: usize = 12;
 
-/// An exact decimal number as a fraction.
-fn fraction(decimal: &Decimal) -> std::result::Result<Fraction, Problem> {
+/// An exact decimal number as a fraction; `None` for one of too many digits.
+fn exact(decimal: &Decimal) -> Option<Fraction> {
     let (whole, rest) = decimal.0.split_once('.').unwrap_or((&decimal.0, ""));
     let rest = rest.trim_end_matches('0');
     let digits = format!("{whole}{rest}");
     let parsed = digits.parse().ok().filter(|_| digits.len() <= RATE_DIGITS_MAX);
     let scale = u32::try_from(rest.len()).ok().and_then(|places| 10_i128.checked_pow(places));
-    let exact = parsed.zip(scale).and_then(|(number, scale)| Fraction::new(number, scale));
-    exact.filter(|rate| rate.is_positive()).ok_or_else(|| {
+    parsed.zip(scale).and_then(|(number, scale)| Fraction::new(number, scale))
+}
+
+/// A share from 0 to 1 in parts per million, exact.
+pub(crate) fn parts(decimal: &Decimal) -> Option<u32> {
+    let ppm = exact(decimal)?.times(Fraction::whole(PPM.into())).filter(|ppm| ppm.denominator() == 1)?;
+    u32::try_from(ppm.numerator()).ok().filter(|ppm| i64::from(*ppm) <= PPM)
+}
+
+fn fraction(decimal: &Decimal) -> std::result::Result<Fraction, Problem> {
+    exact(decimal).filter(|rate| rate.is_positive()).ok_or_else(|| {
         let message = format!("Expected a number above zero of at most {RATE_DIGITS_MAX} digits.");
         Problem::new(Code::OutOfRange, message)
     })
 }
 
 fn quality(decimal: &Decimal) -> std::result::Result<u32, Problem> {
-    let ppm = fraction(decimal)?.times(Fraction::whole(PPM.into()));
-    let whole = ppm.filter(|ppm| ppm.denominator() == 1).and_then(|ppm| u32::try_from(ppm.numerator()).ok());
-    whole.filter(|ppm| i64::from(*ppm) <= PPM).ok_or_else(|| {
+    parts(decimal).filter(|ppm| *ppm > 0).ok_or_else(|| {
         Problem::new(
             Code::OutOfRange,
-            "The share of usable leads lies between 0 and 1, with at most six decimals.",
+            "The share of usable leads lies above 0 and not above 1, with at most six decimals.",
         )
     })
 }

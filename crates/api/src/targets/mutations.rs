@@ -2,18 +2,18 @@
 
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use evenhand_app::targets::{
-    ActivateTarget, AgreeTarget, AmendTarget, CascadeTarget, CommitSupport, CounterTarget, DeliverSupport,
-    ProposeTarget, WithdrawTarget,
+    ActivateTarget, AgreeTarget, AmendTarget, CascadeTarget, ClosePeriod, ClosedPeriod, CommitSupport,
+    CounterTarget, DeliverSupport, ProposeTarget, WithdrawTarget,
 };
-use evenhand_domain::error::{Code, Problem, Problems};
-use evenhand_domain::id::{EntityId, TeamId, UserId};
-use evenhand_domain::targets::{TargetLevel, TargetOwner};
+use evenhand_domain::error::{Problem, Problems};
+use evenhand_domain::id::EntityId;
+use evenhand_domain::targets::TargetLevel;
 
-use super::Target;
 use super::inputs::{
     AssumedRatesInput, SupportPlanInput, TargetGoalInput, TargetLineInput, TargetOverrideInput, WishInput,
     buffer,
 };
+use super::{Target, decode_owner};
 use crate::context::Request;
 use crate::error::{UserError, outcome, payload};
 use crate::ids;
@@ -237,19 +237,28 @@ pub(crate) struct CascadeTargetPayload {
     user_errors: Vec<UserError>,
 }
 
-/// The id of a person or a team.
-fn owner(id: &ID) -> std::result::Result<TargetOwner, Problem> {
-    match ids::decode_any(id) {
-        Some((name, uuid)) if name == UserId::TYPE => Ok(TargetOwner::User(UserId::from_uuid(uuid))),
-        Some((name, uuid)) if name == TeamId::TYPE => Ok(TargetOwner::Team(TeamId::from_uuid(uuid))),
-        _ => Err(Problem::new(Code::InvalidId, "Expected the id of a User or a Team.")),
-    }
+/// Which period is to be closed.
+#[derive(InputObject)]
+pub(crate) struct ClosePeriodInput {
+    /// A period that is over and whose days are closed.
+    period: PeriodInput,
+}
+
+/// Result of `closePeriod`.
+#[derive(SimpleObject)]
+pub(crate) struct ClosePeriodPayload {
+    /// The closed targets; empty when the input was wrong.
+    targets: Vec<Target>,
+    /// Whether there are more than one call closes; close again.
+    has_more: bool,
+    /// What is wrong with the input; empty when the mutation was carried out.
+    user_errors: Vec<UserError>,
 }
 
 impl ProposeTargetInput {
     fn parse(self) -> evenhand_domain::error::Result<ProposeTarget> {
         let mut problems = Problems::default();
-        let owner = problems.take("ownerId", owner(&self.owner_id));
+        let owner = problems.take("ownerId", decode_owner(&self.owner_id));
         let parent_id = problems.take("parentId", ids::decode_opt(self.parent_id.as_ref()));
         problems.finish()?;
         let period = self.period.parse()?;
@@ -463,5 +472,23 @@ impl TargetMutations {
             },
             None => CascadeTargetPayload { target: None, children: Vec::new(), user_errors },
         })
+    }
+
+    /// Freezes the results of a period that is over, of all targets that count and that you manage: what was attained,
+    /// and how good the forecasts were. Nobody closes their own. The next proposals cite these results. All days of the
+    /// period must be closed and personal figures equal the company's.
+    async fn close_period(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which period.")] input: ClosePeriodInput,
+    ) -> Result<ClosePeriodPayload> {
+        let result = async {
+            let period = input.period.parse().map_err(|problem| problem.at("period"))?;
+            Request::of(ctx).execute(&ClosePeriod { period }).await
+        };
+        let (closed, user_errors) = outcome(result.await)?;
+        let ClosedPeriod { targets, has_more } = closed.unwrap_or_default();
+        let targets = targets.into_iter().map(Target::from).collect();
+        Ok(ClosePeriodPayload { targets, has_more, user_errors })
     }
 }

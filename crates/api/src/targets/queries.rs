@@ -106,7 +106,8 @@ pub(crate) struct TargetQueries;
 
 #[Object]
 impl TargetQueries {
-    /// Targets, newest first: your own, those of your team, and those of the people and teams that you lead.
+    /// Targets, newest first: your own, those of your team, those of the people and teams that you lead, and agreed
+    /// ones to which your team owes something that you may sign for.
     async fn targets(
         &self,
         ctx: &Context<'_>,

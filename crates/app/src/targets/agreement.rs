@@ -46,8 +46,16 @@ async fn wished(tx: &Tx, inputs: Inputs, wish: &Wish) -> Result<NewTerms> {
 }
 
 impl Wish {
-    fn ask(&self, period: Period, level: TargetLevel) -> Ask {
-        Ask { period, level, goal: self.goal, quality_ppm: self.quality_ppm, assumed: self.assumed }
+    async fn ask(&self, tx: &Tx, period: Period, level: TargetLevel) -> Result<Ask> {
+        let bands = tx.read().organization().await?.bands;
+        Ok(Ask {
+            period,
+            level,
+            bands,
+            goal: self.goal,
+            quality_ppm: self.quality_ppm,
+            assumed: self.assumed,
+        })
     }
 
     /// The inputs of an earlier derivation with what is asked now.
@@ -76,7 +84,7 @@ impl Command for ProposeTarget {
     type Output = Target;
 
     async fn run(&self, tx: &mut Tx) -> Result<Target> {
-        check_owner(&tx.read(), self.owner).await?;
+        check_owner(&tx.read(), self.owner, "ownerId").await?;
         let person = person(tx)?;
         let sides = Sides::of(&tx.read(), self.owner).await?;
         let acting = acting_as(tx, person.0, sides.side(person));
@@ -86,7 +94,7 @@ impl Command for ProposeTarget {
             None => None,
         };
         let lead_id = sides.owners.first().copied();
-        let ask = self.wish.ask(self.period, self.level);
+        let ask = self.wish.ask(tx, self.period, self.level).await?;
         let inputs = gather_for(&tx.read(), self.owner, lead_id, &ask).await?;
         let input = NewTarget {
             owner: self.owner,
@@ -100,7 +108,7 @@ impl Command for ProposeTarget {
         let change = Target::propose(&input, tx.new_id(), || tx.new_id(), &acting)?;
         let target = tx.save(change).await?;
         keep_law(tx, &target, Some(&target.terms.lines), true).await?;
-        Ok(target)
+        settle(tx, target).await
     }
 }
 
@@ -121,6 +129,7 @@ impl Command for CounterTarget {
 
     async fn run(&self, tx: &mut Tx) -> Result<Target> {
         let target = load(tx, self.id, self.version).await?;
+        check_owner(&tx.read(), target.owner, "id").await?;
         let acting = acting(tx, target.owner).await?;
         let answered = target.on_the_table().unwrap_or(&target.terms).derivation_id;
         let (_, earlier) = tx
@@ -135,7 +144,8 @@ impl Command for CounterTarget {
         let open = after.on_the_table().unwrap_or(&after.terms).lines.clone();
         let stands = after.amendment.is_none();
         keep_law(tx, &target, Some(&open), stands).await?;
-        tx.save(change).await
+        let countered = tx.save(change).await?;
+        settle(tx, countered).await
     }
 }
 
@@ -195,11 +205,12 @@ impl Command for AmendTarget {
 
     async fn run(&self, tx: &mut Tx) -> Result<Target> {
         let target = load(tx, self.id, self.version).await?;
+        check_owner(&tx.read(), target.owner, "id").await?;
         let person = person(tx)?;
         let sides = Sides::of(&tx.read(), target.owner).await?;
         let acting = acting_as(tx, person.0, sides.side(person));
         check_leads(&acting)?;
-        let ask = self.wish.ask(target.period, target.level);
+        let ask = self.wish.ask(tx, target.period, target.level).await?;
         let inputs = gather_for(&tx.read(), target.owner, sides.owners.first().copied(), &ask).await?;
         let terms = wished(tx, inputs, &self.wish).await?;
         let change = target.amend(&terms, || tx.new_id(), &acting)?;
@@ -234,6 +245,7 @@ impl Command for WithdrawTarget {
         if change.state().state == TargetState::Withdrawn {
             keep_law(tx, &target, None, true).await?;
         }
-        tx.save(change).await
+        let withdrawn = tx.save(change).await?;
+        settle(tx, withdrawn).await
     }
 }

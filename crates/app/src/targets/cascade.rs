@@ -1,6 +1,7 @@
 //! From the target of a team to the targets of its members.
 
 use evenhand_domain::access::{Permission, Role};
+use evenhand_domain::calendars::WorkTime;
 use evenhand_domain::change::Version;
 use evenhand_domain::derivation::{AchievabilityVerdict, Derivation, Goal, HISTORY_MONTHS_MIN, Inputs, Ramp};
 use evenhand_domain::error::{Code, Problem, Result};
@@ -16,7 +17,7 @@ use super::agreement::check_approver;
 use super::numbers::{deals_of, share_terms};
 use super::unit::settle;
 use super::{Sides, acting, acting_as, load, person};
-use crate::derivations::{Ask, gather_all, hours, people_in};
+use crate::derivations::{Ask, cite, gather_all, people_in};
 use crate::door::Command;
 
 /// Workdays at the team's mean that are added to a member's own when their capacity is told: a month.
@@ -51,13 +52,12 @@ struct Member {
     inputs: Inputs,
 }
 
-/// Workdays of the period that somebody spends as a member of one of `teams`.
-fn workdays_in(tx: &Tx, stays: &[Membership], teams: &[TeamId], period: Period) -> u32 {
-    let hours = hours(&tx.read());
+/// Workdays of the period that somebody with this working time spends as a member of one of `teams`.
+fn workdays_in(time: &WorkTime, stays: &[Membership], teams: &[TeamId], period: Period) -> u32 {
     let days = |stay: &Membership| {
         let from = stay.valid_from.max(period.start());
         let to = stay.valid_to.map_or(period.end(), |until| until.min(period.end()));
-        if from < to { hours.workdays(DateRange { from, to }, &[]) } else { 0 }
+        if from < to { time.workdays(DateRange { from, to }) } else { 0 }
     };
     let counts = |stay: &&Membership| stay.role == TeamRole::Member && teams.contains(&stay.team_id);
     stays.iter().filter(counts).map(days).sum()
@@ -75,17 +75,20 @@ async fn members(tx: &Tx, target: &Target, team: TeamId) -> Result<Vec<Member>> 
     let ask = Ask {
         period: target.period,
         level: target.level,
+        bands: reader.organization().await?.bands,
         goal: Goal::Deals(1),
         quality_ppm: quality(target),
         assumed: of_team.map(|(_, derivation)| derivation.inputs.assumed).unwrap_or_default(),
     };
+    let times = reader.work_times(&people, target.period.days()).await?;
     let mut memberships = reader.memberships_by_users(&people).await?;
     let mut users = reader.users_by_ids(&people).await?;
     users.sort_unstable_by_key(|user| user.id);
     let mut sellers = Vec::new();
     for user in users {
         let stays = memberships.remove(&user.id).unwrap_or_default();
-        let workdays = workdays_in(tx, &stays, &teams, target.period);
+        let time = times.get(&user.id);
+        let workdays = time.map_or(0, |time| workdays_in(time, &stays, &teams, target.period));
         let sells = matches!(user.role, Role::Rep | Role::Manager) && user.status != UserStatus::Deactivated;
         if sells && workdays > 0 {
             sellers.push((user, workdays));
@@ -93,7 +96,12 @@ async fn members(tx: &Tx, target: &Target, team: TeamId) -> Result<Vec<Member>> 
     }
     let requests: Vec<_> = sellers.iter().map(|(user, _)| ask.of(user.id, &reader)).collect();
     let inputs = gather_all(&reader, &requests).await?;
-    let member = |((user, workdays), inputs)| Member { inputs, user, workdays };
+    let owners: Vec<_> = sellers.iter().map(|(user, _)| TargetOwner::User(user.id)).collect();
+    let mut cites = cite(&reader, &owners, &ask).await?;
+    let member = |((user, workdays), inputs): ((User, u32), Inputs)| {
+        let cites = cites.remove(&TargetOwner::User(user.id)).unwrap_or_default();
+        Member { inputs: Inputs { cites, ..inputs }, user, workdays }
+    };
     Ok(sellers.into_iter().zip(inputs).map(member).collect())
 }
 
@@ -167,6 +175,11 @@ impl Command for CascadeTarget {
 
     async fn run(&self, tx: &mut Tx) -> Result<Cascaded> {
         let target = load(tx, self.id, self.version).await?;
+        let TargetOwner::Team(team) = target.owner else {
+            return Err(Problem::new(Code::NotApplicable, "Only the target of a team is split.")
+                .at("id")
+                .into());
+        };
         let acting = acting(tx, target.owner).await?;
         // Whoever leads the team stands on the owner's side of its target, and sets those of its members.
         if !matches!(acting.side, Some(Side::Owner | Side::Manager)) {
@@ -175,11 +188,6 @@ impl Command for CascadeTarget {
         }
         check_approver(tx, self.band_override.as_ref()).await?;
         let change = target.set_buffer(&self.buffer, &acting)?;
-        let TargetOwner::Team(team) = target.owner else {
-            return Err(Problem::new(Code::NotApplicable, "Only the target of a team is split.")
-                .at("id")
-                .into());
-        };
         if !tx.read().unscoped_targets_below(target.id).await?.is_empty() {
             let message = "This target is split already; counter, amend or withdraw its parts.";
             return Err(Problem::new(Code::Taken, message).at("id").into());

@@ -5,7 +5,7 @@ use evenhand_domain::derivation::{Amount, Assumed, Derivation, FunnelStage, Goal
 use evenhand_domain::error::{Code, Problem, Problems, Result};
 use evenhand_domain::id::DerivationId;
 use evenhand_domain::targets::{
-    BandOverride, Bands, Figure, Implied, Metric, NewLine, NewSupport, NewTerms, Quantity,
+    BandOverride, Figure, Implied, Metric, NewLine, NewSupport, NewTerms, Quantity,
 };
 
 /// What somebody wants of a target.
@@ -44,7 +44,9 @@ impl Wish {
     /// # Errors
     /// `DUPLICATE`, and `NOT_APPLICABLE` for numbers that follow from goal and quality.
     pub(super) fn terms(&self, derivation: &Derivation, id: DerivationId) -> Result<NewTerms> {
-        let mut lines = lines(derivation, &figures(derivation));
+        let follow = lines(derivation, &figures(derivation));
+        // Those that are given stand first: what is wrong with one is told at its place in the input.
+        let mut lines = Vec::new();
         let mut problems = Problems::default();
         for (index, given) in self.lines.iter().enumerate() {
             let mut note = |field: &str, code, message: &str| {
@@ -58,19 +60,21 @@ impl Wish {
                     "Deals follow from the goal, and the share of usable leads is the quality; say it there.";
                 note("quantity", Code::NotApplicable, message);
             }
-            match lines.iter_mut().find(|line| line.metric == given.metric) {
-                Some(line) => {
-                    line.quantity = given.quantity.unwrap_or(line.quantity);
-                    line.due_by = given.due_by.or(line.due_by);
-                }
-                None => lines.extend(given.quantity.map(|quantity| NewLine {
+            let follows = follow.iter().find(|line| line.metric == given.metric);
+            match given.quantity.or(follows.map(|line| line.quantity)) {
+                Some(quantity) => lines.push(NewLine {
                     metric: given.metric,
                     quantity,
                     due_by: given.due_by.or_else(|| due_by(derivation, given.metric)),
-                })),
+                }),
+                None => {
+                    note("quantity", Code::Required, "No number follows from what is on record; give one.")
+                }
             }
         }
         problems.finish()?;
+        let given = |line: &NewLine| self.lines.iter().any(|given| given.metric == line.metric);
+        lines.extend(follow.into_iter().filter(|line| !given(line)));
         Ok(NewTerms {
             lines,
             effective_from: self.effective_from,
@@ -111,7 +115,7 @@ fn derived(derivation: &Derivation, id: DerivationId) -> NewTerms {
         implied: implied(derivation),
         derivation_id: Some(id),
         probability_ppm: derivation.achievability.map(|found| found.probability.ppm),
-        bands: Bands::default(),
+        band: derivation.inputs.band,
         band_override: None,
         support: NewSupport::default(),
     }

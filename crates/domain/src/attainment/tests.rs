@@ -67,7 +67,7 @@ fn a_million_asked_and_380_000_done_by_day_8_of_21() {
     let end = usd(99_750_000);
     assert_eq!(
         found.projected,
-        Some(Projection { p10: end, p50: end, p90: end, basis: ProjectionBasis::Flat })
+        Some(Projection { p10: end, p25: end, p50: end, p75: end, p90: end, basis: ProjectionBasis::Flat })
     );
     // The same from the owner's own days: 13 days at the run rate bring 617 500.
     let days = Outlook::RunRate(spread(50_000_000, 61_750_000, 70_000_000));
@@ -300,4 +300,37 @@ proptest! {
         prop_assert_eq!(found.pace_ppm, divide(a * 1_000_000 * days as i128, t * elapsed as i128).map(narrow));
         prop_assert_eq!(found.required.is_none(), elapsed == days);
     }
+}
+
+#[test]
+fn forecasts_are_held_against_what_came() {
+    let projected = |p10, p50, p90, basis| {
+        let end = Quantity::Count;
+        Some(Projection { p10: end(p10), p25: end(p10), p50: end(p50), p75: end(p90), p90: end(p90), basis })
+    };
+    let of = |metric, done, projected| AttainmentLine {
+        projected,
+        ..attain_line(
+            &line(metric, Quantity::Count(10)),
+            &Figures { deals: done, calls: done, ..Figures::default() },
+            &Progress::of(&[1; 4], 4),
+            None,
+        )
+        .expect("a line")
+    };
+    let deals = |projected| vec![of(Metric::DealsWon, 0, projected)];
+    let weeks = [
+        deals(projected(4, 6, 8, ProjectionBasis::RunRate)),
+        deals(projected(9, 10, 12, ProjectionBasis::NewBusinessAndPipeline)),
+        // A projection without a spread promises nothing, and what is not measured at the end is not scored.
+        deals(projected(7, 7, 7, ProjectionBasis::Flat)),
+        vec![of(Metric::Calls, 0, projected(1, 2, 3, ProjectionBasis::RunRate))],
+    ];
+    let scores = ForecastScore::of(&weeks, &[of(Metric::DealsWon, 8, None)]);
+    let [ForecastScore { metric: Metric::DealsWon, score }] = scores[..] else { panic!("{scores:?}") };
+    // 6 and 10 were expected where 8 came: no bias, an error of a quarter, and one of two ranges held it.
+    assert_eq!(
+        (score.forecasts, score.bias, score.wape_ppm, score.coverage_ppm),
+        (2, 0, Some(250_000), 500_000)
+    );
 }

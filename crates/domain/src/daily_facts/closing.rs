@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{Days, NaiveDate};
+use chrono::{Days, Duration, NaiveDate};
 use chrono_tz::Tz;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -15,6 +15,9 @@ use crate::time::{DateRange, Timestamp};
 
 /// Most days that one close freezes; a longer stretch takes several.
 pub const CLOSE_DAYS_MAX: u64 = 31;
+/// What was recorded less than this before a close counts as late: its write may not have been committed when the
+/// close looked. So no write lasts that long.
+pub const CLOSE_MARGIN_SECONDS: i64 = 60;
 /// Most days that are asked for at once.
 pub const FACT_DAYS_MAX: i64 = 400;
 
@@ -28,11 +31,18 @@ pub struct DayClose {
     pub version: Version,
     /// The last closed day; all days before it are closed, too.
     pub through: NaiveDate,
-    /// When it was closed.
+    /// What was recorded later is late: [`CLOSE_MARGIN_SECONDS`] before the close itself.
     pub closed_at: Timestamp,
 }
 
 impl DayClose {
+    /// The last day that is to be closed without being asked: `after` days have passed since it ended. None where
+    /// `after` is 0, and until an organisation's own first day is that old: by then its history is imported.
+    pub fn due(created_on: NaiveDate, today: NaiveDate, after: u32) -> Option<NaiveDate> {
+        let due = today.checked_sub_days(Days::new(u64::from(after) + 1))?;
+        (after > 0 && created_on <= due).then_some(due)
+    }
+
     /// Closes days up to `wanted`, or fewer when these are too many for one close; answers with the days that are
     /// to be frozen. `last` is the close before, `first_work` the first day on which anything happened.
     ///
@@ -55,7 +65,8 @@ impl DayClose {
         let from = closed.map(|day| day + Days::new(1)).or(first_work).unwrap_or(wanted).min(wanted);
         let through = wanted.min(from + Days::new(CLOSE_DAYS_MAX - 1));
         let version = last.map_or(0, |close| close.version);
-        let after = Self { organization, version, through, closed_at: now };
+        let closed_at = now.plus(-Duration::seconds(CLOSE_MARGIN_SECONDS));
+        let after = Self { organization, version, through, closed_at };
         let change = match last {
             Some(last) => Change::updated(EventKind::DayClosed, last, after),
             None => Change::created(EventKind::DayClosed, after),
@@ -181,7 +192,23 @@ mod tests {
             assert_eq!(found, expected.map_err(Some), "{wanted}");
             if let Ok((change, days)) = close {
                 assert_eq!(days.to, change.state().through + Days::new(1));
+                assert_eq!(change.state().closed_at, at("2026-03-01T08:59:00Z"));
             }
+        }
+    }
+
+    #[test]
+    fn a_day_is_due_when_it_ended_so_many_days_ago() {
+        for (today, after, expected) in [
+            ("2026-02-12", 2, None),
+            ("2026-02-13", 2, Some("2026-02-10")),
+            ("2026-02-12", 1, Some("2026-02-10")),
+            ("2026-03-01", 2, Some("2026-02-26")),
+            ("2026-03-01", 0, None),
+            ("2026-03-01", u32::MAX, None),
+        ] {
+            let due = DayClose::due(date("2026-02-10"), date(today), after);
+            assert_eq!(due, expected.map(date), "{today}, {after}");
         }
     }
 

@@ -217,11 +217,16 @@ impl History {
     }
 
     /// What the derivation for a whole team rests on, seen as one: the days of `members` added up. Nobody else's
-    /// days are drawn from, and the person of the request only stands for the team.
+    /// days are drawn from, and the person of the request only stands for the team. It works the hours that all
+    /// members share, else those of the organisation, `default`.
     ///
     /// # Errors
     /// As for [`History::inputs`].
-    pub fn inputs_of_team(&self, members: &[UserId], request: &DerivationRequest) -> Result<Inputs> {
+    pub fn inputs_of_team(
+        &self,
+        (members, default): (&[UserId], &WorkHours),
+        request: &DerivationRequest,
+    ) -> Result<Inputs> {
         let to = request.until.date_in(self.zone);
         let people: Vec<_> = members.iter().filter_map(|id| self.people.get(id)).collect();
         let mut days: BTreeMap<NaiveDate, i64> = BTreeMap::new();
@@ -229,8 +234,9 @@ impl History {
             *days.entry(day.date).or_insert(0) += day.count;
         }
         let days = days.into_iter().map(DayCount::from).collect();
-        let hours = people.first().map(|person| person.time.hours.clone());
-        let time = WorkTime { hours: hours.unwrap_or_else(|| WorkHours::standard(self.zone)), leave: vec![] };
+        let first = people.first().map_or(default, |person| &person.time.hours);
+        let shared = people.iter().all(|person| person.time.hours == *first);
+        let time = WorkTime { hours: if shared { first } else { default }.clone(), leave: vec![] };
         let group = Group { of: self, people };
         self.joined(request, to, (&group, days), (&group, vec![]), &time)
     }
@@ -330,11 +336,16 @@ impl History {
     }
 
     /// Each of `months` as it would have been forecast for the people who were then in `team` or one of those `below`
-    /// it (itself included), without months in which there were none.
+    /// it (itself included), without months in which there were none. `default` are the hours of the organisation.
     ///
     /// # Errors
     /// As for [`History::inputs`].
-    pub fn cases_of_team(&self, team: TeamId, below: &[TeamId], months: &[Period]) -> Result<Vec<Case>> {
+    pub fn cases_of_team(
+        &self,
+        team: TeamId,
+        (below, default): (&[TeamId], &WorkHours),
+        months: &[Period],
+    ) -> Result<Vec<Case>> {
         let mut cases = Vec::new();
         for &month in months {
             let members = self.members(below, month.start());
@@ -342,7 +353,7 @@ impl History {
             if people.iter().any(|person| !person.deals.is_empty()) {
                 // The team's own id stands for a person's.
                 let request = self.replayed(UserId::from_uuid(team.uuid()), month);
-                let inputs = self.inputs_of_team(&members, &request)?;
+                let inputs = self.inputs_of_team((&members, default), &request)?;
                 cases.push(Case { inputs, actual: won(&people, month) });
             }
         }

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use super::achievability::Band;
 use super::bootstrap::DRAWS_MAX;
@@ -14,11 +13,13 @@ use super::ramp::Ramp;
 use super::rates::{Assumed, COUNT_MAX, FunnelCounts, Priors};
 use super::season::Season;
 use super::{canonical, sha256};
+use crate::attainment::Snapshot;
 use crate::calendars::WorkHours;
 use crate::error::{Code, Problem, Problems, Result};
 use crate::fraction::{Fraction, PPM};
-use crate::id::UserId;
+use crate::id::{TargetId, UserId};
 use crate::money::{AMOUNT_MINOR_MAX, Money};
+use crate::targets::Metric;
 use crate::time::{DateRange, Period};
 
 /// Largest goal, in deals.
@@ -27,6 +28,8 @@ pub const GOAL_DEALS_MAX: u64 = 1_000_000;
 pub const DAYS_MAX: usize = 3_660;
 /// Most persons whose days are pooled.
 pub const TEAM_SERIES_MAX: usize = 1_000;
+/// Most results of earlier targets that a derivation cites.
+pub const CITES_MAX: usize = 3;
 /// Most deals of a person in a day.
 pub const DAY_COUNT_MAX: i64 = 10_000;
 /// Bounds of an index of season, in parts per million: a hundredth to a thousandfold.
@@ -165,8 +168,34 @@ pub struct Inputs {
     pub leave: Vec<DateRange>,
     /// Number of draws, 1 to [`DRAWS_MAX`].
     pub draws: u32,
-    /// Frozen results of earlier targets that the proposal cites.
-    pub cites: Vec<Uuid>,
+    /// Frozen results of earlier targets, the base of this one.
+    pub cites: Vec<Cited>,
+}
+
+/// The frozen result of an earlier target, in deals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Cited {
+    /// First day of its period.
+    pub from: NaiveDate,
+    /// First day after its period.
+    pub to: NaiveDate,
+    /// Which.
+    pub target_id: TargetId,
+    /// What was asked.
+    pub target: i64,
+    /// What was reached.
+    pub actual: i64,
+}
+
+impl Cited {
+    /// What a closed target tells; `None` where it did not ask for deals.
+    pub fn of(period: Period, snapshot: &Snapshot) -> Option<Self> {
+        let line = snapshot.lines.iter().find(|line| line.metric == Metric::DealsWon)?;
+        let DateRange { from, to } = period.days();
+        let (target, actual) = (line.target.value(), line.actual?.value());
+        Some(Self { from, to, target_id: snapshot.target_id, target, actual })
+    }
 }
 
 impl Inputs {
@@ -204,6 +233,7 @@ impl Inputs {
         require(team, "teamDays", SERIES);
         self.leave.sort_unstable();
         self.cites.sort_unstable();
+        require(self.cites.len() <= CITES_MAX, "cites", "A derivation cites at most 3 results.");
         problems.finish().map(|()| self)
     }
 

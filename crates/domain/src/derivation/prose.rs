@@ -1,7 +1,7 @@
 //! A derivation in plain English.
 
 use super::{
-    Achievability, AchievabilityVerdict, Derivation, FunnelStage, Goal, HistoryBasis, Rate, RateBasis,
+    Achievability, AchievabilityVerdict, Cited, Derivation, FunnelStage, Goal, HistoryBasis, Rate, RateBasis,
 };
 use crate::fraction::{Fraction, percent};
 use crate::time::PeriodKind;
@@ -14,6 +14,7 @@ pub(super) fn prose(derivation: &Derivation) -> String {
     lines.push(need(derivation));
     lines.extend(revenue(derivation));
     lines.push(dates(derivation));
+    lines.extend(derivation.inputs.cites.iter().map(cited));
     lines.extend(derivation.achievability.iter().flat_map(|judged| judgement(derivation, judged)));
     lines.extend(derivation.labels.iter().map(|label| format!("Note: {}", label.about().trim())));
     lines.join("\n")
@@ -135,6 +136,14 @@ fn dates(derivation: &Derivation) -> String {
         format!("{name} from {} to {}", stage.first_on, stage.last_on)
     });
     format!("Wanted are {}.", stages.collect::<Vec<_>>().join(", "))
+}
+
+fn cited(result: &Cited) -> String {
+    let Cited { from, to, target, actual, .. } = *result;
+    let last = to.pred_opt().unwrap_or(to);
+    let ratio = Fraction::new(actual.into(), target.into());
+    let ratio = ratio.map_or_else(String::new, |ratio| format!(" ({})", ratio.percent()));
+    format!("The target from {from} to {last} was {target} deals; {actual} were reached{ratio}.")
 }
 
 fn judgement(derivation: &Derivation, judged: &Achievability) -> [String; 3] {

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::derivation::{AchievabilityVerdict, Band};
+use crate::error::{Code, Problem, Problems, Result};
+use crate::fraction::PPM;
 use crate::wire::wire_enum;
 
 wire_enum! {
@@ -18,7 +20,8 @@ wire_enum! {
 }
 
 /// The band of each level, as the organisation has set them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Bands {
     /// Of [`TargetLevel::Base`].
     pub base: Band,
@@ -43,6 +46,21 @@ impl Bands {
             TargetLevel::Sprint => self.sprint,
             TargetLevel::Challenge => self.challenge,
         }
+    }
+
+    /// Bands that can be set.
+    ///
+    /// # Errors
+    /// `OUT_OF_RANGE` for each that does not rise from 0 or more to 1 or less.
+    pub fn checked(self) -> Result<Self> {
+        let mut problems = Problems::default();
+        for (field, band) in [("base", self.base), ("sprint", self.sprint), ("challenge", self.challenge)] {
+            if band.min_ppm >= band.max_ppm || i64::from(band.max_ppm) > PPM {
+                let message = "A band rises from a probability of at least 0 to a higher one of at most 1.";
+                problems.push(Problem::new(Code::OutOfRange, message).at(field));
+            }
+        }
+        problems.finish_with(|| Some(self))
     }
 }
 
@@ -75,6 +93,21 @@ mod tests {
             (TargetLevel::Challenge, Band::CHALLENGE),
         ] {
             assert_eq!(bands.of(level), band, "{level:?}");
+        }
+    }
+
+    #[test]
+    fn a_band_that_is_set_rises_within_probabilities() {
+        let band = |min_ppm, max_ppm| Band { min_ppm, max_ppm };
+        for (base, fine) in [
+            (band(0, 1_000_000), true),
+            (band(499_999, 500_000), true),
+            (band(500_000, 500_000), false),
+            (band(600_000, 500_000), false),
+            (band(500_000, 1_000_001), false),
+        ] {
+            let checked = Bands { base, ..Bands::default() }.checked();
+            assert_eq!(checked.is_ok(), fine, "{base:?}");
         }
     }
 

@@ -7,7 +7,7 @@ use super::cascade::{RollUp, check_buffer};
 use super::lines::{Figure, TargetLine};
 use super::support::{Commitment, Delivery, SupportPlan};
 use super::{Acting, LateActivation, Step, Target, TargetOwner, TargetState};
-use crate::attainment::{AttainmentLine, Snapshot};
+use crate::attainment::{AttainmentLine, ForecastScore, Snapshot};
 use crate::change::{Change, EventKind};
 use crate::error::{Code, Error, Problem, Problems, Result};
 use crate::id::SupportResourceId;
@@ -122,6 +122,24 @@ impl Target {
         Ok(Change::updated(EventKind::TargetCascaded, self, after))
     }
 
+    /// What [`Target::commit`] still needs on local day `today`, beside a unit that adds up: `PERIOD_OVER`, and
+    /// `SUPPORT_NOT_COMMITTED` for each resource. Nothing unless terms wait to be committed.
+    pub fn missing(&self, today: NaiveDate) -> Vec<Problem> {
+        if !self.waits_for_commit() {
+            return Vec::new();
+        }
+        let unsigned = self.standing_terms().flat_map(super::Terms::unsigned).map(|resource| {
+            let message = format!(
+                "{} has not signed for {} ({}) yet.",
+                resource.department,
+                resource.kind.as_str(),
+                resource.quantity
+            );
+            Problem::new(Code::SupportNotCommitted, message).at("support")
+        });
+        self.check_not_over(today).err().into_iter().chain(unsigned).collect()
+    }
+
     /// Publishes agreed terms once all required support is signed and the unit adds up. Agreed terms of an
     /// amendment take force at once: on the day for which they are meant, or today when that has passed.
     /// `unit` is the team that this target is the target of, or a part of; `None` for neither.
@@ -134,18 +152,7 @@ impl Target {
     pub fn commit(&self, unit: Option<&RollUp<'_>>, acting: &Acting) -> Result<Change<Self>> {
         self.check_step(Step::Commit)?;
         let mut problems = Problems::default();
-        if let Err(problem) = self.check_not_over(acting.today()) {
-            problems.push(problem);
-        }
-        for resource in self.standing_terms().flat_map(super::Terms::unsigned) {
-            let message = format!(
-                "{} has not signed for {} ({}) yet.",
-                resource.department,
-                resource.kind.as_str(),
-                resource.quantity
-            );
-            problems.push(Problem::new(Code::SupportNotCommitted, message).at("support"));
-        }
+        self.missing(acting.today()).into_iter().for_each(|problem| problems.push(problem));
         match unit {
             Some(unit) => unit.check(&mut problems),
             None if self.parent_id.is_none() && matches!(self.owner, TargetOwner::User(_)) => {}
@@ -215,8 +222,8 @@ impl Target {
         problems.finish_with(|| Some(LateActivation { reason: reason?, approver_id: acting.user_id }))
     }
 
-    /// Freezes the result of the period. `attainment` is the state at its end, `position` the last position of the
-    /// feed that it has seen. An amendment that was never settled lapses.
+    /// Freezes the result of the period. `attainment` is the state at its end, with how good the forecasts of it were;
+    /// `position` the last position of the feed that it has seen. An amendment that was never settled lapses.
     ///
     /// # Errors
     /// `INVALID_TRANSITION` unless the target is active; `SELF_APPROVAL` for the owner; `TOO_EARLY` before the end of
@@ -224,7 +231,7 @@ impl Target {
     pub fn close(
         &self,
         closing: Closing<'_>,
-        attainment: Vec<AttainmentLine>,
+        (attainment, forecasts): (Vec<AttainmentLine>, Vec<ForecastScore>),
         position: i64,
         acting: &Acting,
     ) -> Result<Closed> {
@@ -266,6 +273,7 @@ impl Target {
             as_of: last_instant,
             position,
             lines: attainment,
+            forecasts,
         };
         let change = Change::updated(EventKind::TargetClosed, self, after);
         let missed: Vec<_> = self.missed(acting.today()).map(|id| id.to_string()).collect();

@@ -4,12 +4,12 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::bands::{AchievabilitySummary, Bands, TargetLevel, percent};
+use super::bands::{AchievabilitySummary, TargetLevel, percent};
 use super::lines::{Metric, NewLine, Quantity, TargetLine, WHOLE_PPM, check_lines};
 use super::self_approval;
 use super::signing::{Side, Signature};
 use super::support::{self, NewSupport, SupportPlan, SupportResource};
-use crate::derivation::AchievabilityVerdict;
+use crate::derivation::{AchievabilityVerdict, Band};
 use crate::error::{Code, Problem, Problems};
 use crate::id::{DerivationId, SupportResourceId, UserId};
 use crate::money::Money;
@@ -137,8 +137,8 @@ pub struct NewTerms {
     pub derivation_id: Option<DerivationId>,
     /// How likely the target is reached, in parts per million; `None` where no history says so.
     pub probability_ppm: Option<u32>,
-    /// The bands that the organisation has set.
-    pub bands: Bands,
+    /// The band of the level, as the derivation took it.
+    pub band: Band,
     /// Who answers for a probability that is unknown or outside the band of the level.
     pub band_override: Option<BandOverride>,
     /// What is to be done and owed; an amendment says what it adds.
@@ -245,7 +245,7 @@ fn check_probability(
         problems.push(Problem::new(Code::OutOfRange, message).at("probability"));
         return None;
     }
-    let (band, name) = (input.bands.of(level), level.as_str());
+    let (band, name) = (input.band, level.as_str());
     let verdict = band.verdict(probability_ppm);
     let off = match verdict {
         AchievabilityVerdict::Within => None,

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::cascade::{Child, RollUp};
 use super::*;
 use crate::change::{Change, EventKind};
-use crate::derivation::AchievabilityVerdict;
+use crate::derivation::{AchievabilityVerdict, Band};
 use crate::error::Error;
 use crate::id::DerivationId;
 use crate::money::{Currency, Money};
@@ -85,7 +85,7 @@ fn new_terms() -> NewTerms {
         implied: Some(Implied { prospects: 24, calls: 240, leads: 134, revenue: None }),
         derivation_id: Some(id(50)),
         probability_ppm: Some(620_000),
-        bands: Bands::default(),
+        band: Band::BASE,
         band_override: None,
         support: NewSupport::default(),
     }
@@ -354,10 +354,9 @@ fn too_easy_and_too_hard_need_somebody_else_to_answer_for_it() {
         (TargetLevel::Challenge, 100_000, true),
         (TargetLevel::Challenge, 400_001, false),
     ] {
-        let plain = NewTarget {
-            level,
-            ..new_target(NewTerms { probability_ppm: Some(probability_ppm), ..new_terms() })
-        };
+        let band = Bands::default().of(level);
+        let terms = NewTerms { probability_ppm: Some(probability_ppm), band, ..new_terms() };
+        let plain = NewTarget { level, ..new_target(terms) };
         let expected: &[&str] = if allowed { &[] } else { &["lines TARGET_NOT_ACHIEVABLE"] };
         assert_eq!(
             problems(propose(&plain, &manager("2026-10-20"))),
@@ -417,7 +416,7 @@ fn a_target_stands_below_a_live_one_of_another_team() {
     let parent = propose(&led, &manager("2026-10-20")).expect("a target of a team");
     let closed = Target { state: TargetState::Closed, ..parent.clone() };
     let persons = proposed(new_terms());
-    let likely = NewTerms { probability_ppm: Some(400_000), ..new_terms() };
+    let likely = NewTerms { probability_ppm: Some(400_000), band: Band::SPRINT, ..new_terms() };
     let sprint = NewTarget { level: TargetLevel::Sprint, ..new_target(likely) };
     for (name, input, parent, fits) in [
         ("a person below a team", &base, &parent, true),

@@ -5,7 +5,7 @@ use evenhand_domain::error::{Error, Result};
 use evenhand_domain::id::{DerivationId, EntityId};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait};
 
-use super::{parse_json, terms, visible_targets};
+use super::{own_targets, parse_json, terms};
 use crate::error::database_error;
 use crate::row;
 use crate::store::{Reader, Tx};
@@ -42,14 +42,14 @@ impl Tx {
 }
 
 impl Reader<'_> {
-    /// Those of `ids` on which terms of a visible target rest.
+    /// Those of `ids` on which terms of a target of the caller's own rest.
     ///
     /// # Errors
     /// When the database cannot be read.
     pub async fn derivations_by_ids(&self, ids: &[DerivationId]) -> Result<Vec<(DerivationId, Derivation)>> {
         let seen = terms::Entity::find()
             .filter(terms::Column::OrgId.eq(self.org()?))
-            .filter(terms::Column::TargetId.in_subquery(visible_targets(self)?))
+            .filter(terms::Column::TargetId.in_subquery(own_targets(self)?))
             .select_only()
             .column(terms::Column::DerivationId)
             .into_query();

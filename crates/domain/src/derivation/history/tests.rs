@@ -160,7 +160,9 @@ fn months_are_replayed_for_those_who_were_there() {
     assert_eq!(of(1), [(months[0], 1), (months[1], 0), (months[2], 0)]);
     assert_eq!(of(2), [(months[0], 0), (months[1], 1)], "they left in March");
     assert_eq!(of(3), [(months[2], 1)]);
-    let teams = history.cases_of_team(team(9), &[team(9)], &months).expect("cases");
+    let teams = history
+        .cases_of_team(team(9), (&[team(9)], &WorkHours::standard(chrono_tz::UTC)), &months)
+        .expect("cases");
     assert_eq!(actual(teams.clone()), [(months[0], 1), (months[1], 1), (months[2], 1)]);
     assert_eq!(teams[2].inputs.own_days.iter().map(|day| day.count).sum::<i64>(), 1);
 }

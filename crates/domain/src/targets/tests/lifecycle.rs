@@ -33,7 +33,7 @@ fn proof(period: Period, as_of: &str, company_minor: i64) -> Reconciliation {
 fn close(target: &Target, closing: Closing<'_>, acting: &Acting) -> Result<Closed> {
     let progress = Progress::of(&[1; 20], 20);
     let lines = attain(&target.terms.lines, &Figures { deals: 3, ..Figures::default() }, &progress, &[])?;
-    target.close(closing, lines, 77, acting)
+    target.close(closing, (lines, vec![]), 77, acting)
 }
 
 fn closed() -> Target {
@@ -140,6 +140,16 @@ fn a_department_signs_for_what_it_owes() {
     let target = agreed(supported(ResourceNeed::Required));
     assert!(!target.is_ready_to_commit());
     assert_eq!(problems(target.commit(None, &manager("2026-10-22"))), ["support SUPPORT_NOT_COMMITTED"]);
+    let missing = |target: &Target, day: &str| {
+        target.missing(date(day)).iter().map(|problem| problem.code.as_str()).collect::<Vec<_>>()
+    };
+    assert_eq!(missing(&target, "2026-10-22"), ["SUPPORT_NOT_COMMITTED"]);
+    assert_eq!(missing(&target, "2026-12-01"), ["PERIOD_OVER", "SUPPORT_NOT_COMMITTED"]);
+    assert_eq!(
+        missing(&proposed(supported(ResourceNeed::Required)), "2026-10-22"),
+        [""; 0],
+        "nothing waits yet"
+    );
     for (name, resource, department, acting, expected) in [
         ("its department", resource_id(), " MARKETING ", marketing("2026-10-22"), &[][..]),
         (
@@ -172,6 +182,7 @@ fn a_department_signs_for_what_it_owes() {
     let published = target.commit(None, &manager("2026-10-23")).expect("published");
     assert_eq!(published.event().kind, EventKind::TargetCommitted);
     assert_eq!(published.state().published_at, Some(manager("2026-10-23").now));
+    assert_eq!(missing(published.state(), "2026-12-01"), [""; 0], "nothing waits any more");
 }
 
 #[test]
@@ -469,7 +480,7 @@ fn closing_freezes_the_result_and_lets_open_amendments_lapse() {
     let Closed { change, snapshot } = close(&amending(), closing, &manager("2026-12-03")).expect("closed");
     assert_eq!(change.event().kind, EventKind::TargetClosed);
     let last = end_of_november().plus(chrono::Duration::microseconds(-1));
-    let Snapshot { target_id, terms_number, as_of, position, lines } = &snapshot;
+    let Snapshot { target_id, terms_number, as_of, position, lines, .. } = &snapshot;
     assert_eq!((*target_id, *terms_number, *as_of, *position, lines.len()), (id(10), 1, last, 77, 5));
     assert_eq!(lines[4].distance, Some(Quantity::Count(1)));
     assert_eq!(change.event().after["attainment"]["lines"][4]["ratioPpm"], 750_000);
