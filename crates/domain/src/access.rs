@@ -165,6 +165,13 @@ fn scope(role: Role, permission: Permission) -> Option<Scope> {
     })
 }
 
+impl Role {
+    /// Whether somebody of this role may do this at all, to some rows.
+    pub fn may(self, permission: Permission) -> bool {
+        scope(self, permission).is_some()
+    }
+}
+
 /// A person who has signed in, as the database knows them at this moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Principal {
@@ -209,6 +216,14 @@ impl Actor {
             Self::System { .. } => Scope::Organization,
         };
         Ok(Grant { actor: *self, permission, scope })
+    }
+
+    /// The organisation's time zone; UTC for an anonymous caller.
+    pub fn zone(&self) -> Tz {
+        match *self {
+            Self::User(Principal { zone, .. }) | Self::System { zone, .. } => zone,
+            Self::Anonymous => Tz::UTC,
+        }
     }
 }
 
@@ -258,10 +273,7 @@ impl Grant {
 
     /// The organisation's time zone; UTC for an anonymous grant.
     pub fn zone(&self) -> Tz {
-        match self.actor {
-            Actor::User(Principal { zone, .. }) | Actor::System { zone, .. } => zone,
-            Actor::Anonymous => Tz::UTC,
-        }
+        self.actor.zone()
     }
 
     /// The organisation's calendar date at `now`; the UTC date for an anonymous grant.

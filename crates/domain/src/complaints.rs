@@ -128,9 +128,10 @@ wire_enum! {
 wire_enum! {
     /// Who may read a complaint.
     Confidentiality {
-        /// Everybody who may read complaints of this customer.
+        /// Everybody who may read complaints of this customer or of its owner.
         Normal = "NORMAL",
-        /// Its owner, the account manager and the service department.
+        /// Its owner, the service department and administrators; not those who look after the customer, whom it may be
+        /// about.
         Confidential = "CONFIDENTIAL",
     }
 }
@@ -394,7 +395,7 @@ impl Complaint {
     }
 
     /// Until when somebody is awaited.
-    fn waits_until(&self) -> Option<Timestamp> {
+    pub fn waits_until(&self) -> Option<Timestamp> {
         match self.state {
             ComplaintState::WaitingCustomer | ComplaintState::WaitingInternal => {
                 self.waiting.as_ref().map(|waiting| waiting.until)
@@ -448,6 +449,8 @@ pub enum ComplaintTerm {
     Subject(Text),
     /// How far it is.
     State(OneOf<ComplaintState>),
+    /// Whether somebody has to do something.
+    Open(bool),
     /// How bad it is.
     Severity(OneOf<Severity>),
     /// How it came.

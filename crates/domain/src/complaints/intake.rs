@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::clocks::{ClockKind, SlaClock};
 use super::{Channel, Complaint, ComplaintState, Confidentiality, Handling};
+use crate::access::Permission;
 use crate::change::{Change, EventKind};
 use crate::error::{Code, Problem, Problems, Result};
 use crate::id::{ComplaintId, ContactId, CustomerId, ProductId, UserId};
@@ -184,14 +185,17 @@ impl Complaint {
     /// Whether a complaint can be given to this person.
     ///
     /// # Errors
-    /// `USER_DEACTIVATED`.
+    /// `USER_DEACTIVATED`; `NOT_PERMITTED` for somebody whose role handles no complaints.
     pub fn check_owner(owner: &User) -> Result<()> {
-        if owner.status == UserStatus::Deactivated {
-            let problem =
-                Problem::new(Code::UserDeactivated, "This person is deactivated; choose somebody else.");
-            return Err(problem.at("ownerId").into());
-        }
-        Ok(())
+        let problem = if owner.status == UserStatus::Deactivated {
+            Problem::new(Code::UserDeactivated, "This person is deactivated; choose somebody else.")
+        } else if !owner.role.may(Permission::HandleComplaints) {
+            let message = "This person's role handles no complaints; choose somebody else.";
+            Problem::new(Code::NotPermitted, message)
+        } else {
+            return Ok(());
+        };
+        Err(problem.at("ownerId").into())
     }
 }
 

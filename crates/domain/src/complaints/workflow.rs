@@ -25,7 +25,7 @@ pub const REOPEN_DAYS: i64 = 30;
 
 wire_enum! {
     /// On whose side somebody is awaited.
-    Awaited {
+    Awaited as "AwaitedSide" {
         /// The customer; the clocks stand still.
         Customer = "CUSTOMER",
         /// One of ours; the clocks run on.
@@ -182,7 +182,7 @@ impl Complaint {
     /// Gives the complaint to an owner. Once it is assessed, work on it begins, also by the owner it has.
     ///
     /// # Errors
-    /// `INVALID_TRANSITION`, also when nothing would change; `USER_DEACTIVATED`.
+    /// `INVALID_TRANSITION`, also when nothing would change; as for [`Complaint::check_owner`].
     pub fn assign(&self, owner: &User, handling: &Handling<'_>) -> Result<Change<Self>> {
         let mut after = self.begin(Step::Assign, handling)?;
         Self::check_owner(owner)?;
