@@ -4,6 +4,7 @@
 //! organisation. What comes back goes to `golden/access-matrix.txt`; the texts of all answers are searched for
 //! the marks that the world carries. A root field without a sample fails.
 
+mod complaints;
 mod samples;
 mod world;
 

@@ -21,6 +21,7 @@ mod m20261101_000011_targets;
 mod m20261125_000012_forecasts;
 mod m20261125_000013_support_departments;
 mod m20261125_000014_target_bands;
+mod m20261125_000015_complaints;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -44,6 +45,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000012_forecasts::Migration),
             Box::new(m20261125_000013_support_departments::Migration),
             Box::new(m20261125_000014_target_bands::Migration),
+            Box::new(m20261125_000015_complaints::Migration),
         ]
     }
 }

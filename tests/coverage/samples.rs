@@ -6,8 +6,8 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
-use super::nothing;
 use super::world::{PROFILE, PROFILE_NAME, World};
+use super::{complaints, nothing};
 use crate::support::PASSWORD;
 
 /// How a sample is sent.
@@ -38,11 +38,11 @@ impl Sample {
     }
 }
 
-fn query(name: &'static str, document: &'static str, input: Input) -> Sample {
+pub(super) fn query(name: &'static str, document: &'static str, input: Input) -> Sample {
     Sample { name, ask: Ask::Query(document), input }
 }
 
-fn mutation(name: &'static str, fields: &'static str, input: Input) -> Sample {
+pub(super) fn mutation(name: &'static str, fields: &'static str, input: Input) -> Sample {
     Sample { name, ask: Ask::Mutation(fields), input }
 }
 
@@ -50,7 +50,7 @@ fn subscription(name: &'static str, document: &'static str, input: Input) -> Sam
     Sample { name, ask: Ask::Subscription(document), input }
 }
 
-fn none(_: &World) -> BoxFuture<'_, Value> {
+pub(super) fn none(_: &World) -> BoxFuture<'_, Value> {
     async { nothing() }.boxed()
 }
 
@@ -62,6 +62,7 @@ pub(crate) fn all() -> Vec<Sample> {
     samples.extend(people());
     samples.extend(sales());
     samples.extend(targets());
+    samples.extend(complaints::samples());
     samples.extend(sessions());
     samples
 }

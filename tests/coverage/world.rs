@@ -18,13 +18,22 @@ pub(crate) enum Mark {
     Deal,
     /// An activity, of any team.
     Activity,
+    /// A complaint, of any team.
+    Complaint,
     /// What only administrators see: imports and their rows.
     Administration,
 }
 
 impl Mark {
-    pub(crate) const ALL: &'static [Mark] =
-        &[Mark::Organization, Mark::North, Mark::South, Mark::Deal, Mark::Activity, Mark::Administration];
+    pub(crate) const ALL: &'static [Mark] = &[
+        Mark::Organization,
+        Mark::North,
+        Mark::South,
+        Mark::Deal,
+        Mark::Activity,
+        Mark::Complaint,
+        Mark::Administration,
+    ];
 
     /// The word, in small letters.
     pub(crate) fn text(self) -> &'static str {
@@ -34,6 +43,7 @@ impl Mark {
             Self::South => "southsecret",
             Self::Deal => "dealsecret",
             Self::Activity => "activitysecret",
+            Self::Complaint => "complaintsecret",
             Self::Administration => "adminsecret",
         }
     }
@@ -66,6 +76,8 @@ pub(crate) struct World {
     pub(crate) north_deal: String,
     pub(crate) south_deal: String,
     pub(crate) south_activity: String,
+    pub(crate) south_complaint: String,
+    pub(crate) agent: String,
     pub(crate) product: String,
     pub(crate) import: String,
 }
@@ -81,6 +93,12 @@ fn made(payload: &Value, object: &str) -> String {
     payload[object]["id"].as_str().expect("an id").to_owned()
 }
 
+/// The input of a complaint.
+pub(crate) fn complaint(customer: &str, side: &str) -> Value {
+    let text = format!("Canary complaintsecret {side}");
+    json!({ "customerId": customer, "subject": text, "description": text, "channel": "PHONE", "noRemedyNamed": true })
+}
+
 impl World {
     pub(crate) async fn make(t: &TestApp) -> Self {
         use Mark::*;
@@ -94,7 +112,7 @@ impl World {
         let finance = t.user("FINANCE", "Canary Fay").await;
         let stranger = t.other_organization("Elsewhere").await;
         let (rep_id, rep_email) = (rep.id.clone(), rep.email.clone());
-        let other_lead_id = other_lead.id.clone();
+        let (other_lead_id, agent) = (other_lead.id.clone(), service.id.clone());
         let (north_rep, south_rep) = (rep.client.clone(), other_rep.client.clone());
         let actor = |name, client, blind_to| Actor { name, client, blind_to };
         let actors = vec![
@@ -104,7 +122,7 @@ impl World {
             actor("manager", lead.client, &[South, Administration]),
             actor("other manager", other_lead.client, &[North, Administration]),
             actor("service agent", service.client, &[Deal, Administration]),
-            actor("finance", finance.client, &[Activity, Administration]),
+            actor("finance", finance.client, &[Activity, Complaint, Administration]),
             actor("admin", t.admin(), &[]),
             actor("foreign admin", stranger, Mark::ALL),
         ];
@@ -120,6 +138,8 @@ impl World {
             north_deal: String::new(),
             south_deal: String::new(),
             south_activity: String::new(),
+            south_complaint: String::new(),
+            agent,
             product: String::new(),
             import: String::new(),
         };
@@ -143,6 +163,8 @@ impl World {
         let logged =
             south.mutate("logActivity", note("southsecret", &self.south_customer), "activity { id }").await;
         self.south_activity = made(logged.ok(), "activity");
+        self.new_complaint(north, &self.north_customer, "northsecret").await;
+        self.south_complaint = self.new_complaint(south, &self.south_customer, "southsecret").await;
         let input = json!({ "profile": PROFILE, "files": [{ "name": "teams.csv", "content": "team\nCanary Imported\n" }] });
         let import = self.t.admin().mutate("startImport", input, "import { id }").await;
         self.import = made(import.ok(), "import");
@@ -164,11 +186,19 @@ impl World {
         made(by.mutate("createDeal", input, "deal { id }").await.ok(), "deal")
     }
 
+    async fn new_complaint(&self, by: &Client, customer: &str, side: &str) -> String {
+        made(
+            by.mutate("recordComplaint", complaint(customer, side), "complaint { id }").await.ok(),
+            "complaint",
+        )
+    }
+
     fn client(&self, name: &str) -> &Client {
         &self.actors.iter().find(|actor| actor.name == name).expect("an actor").client
     }
 
-    fn northerner(&self) -> &Client {
+    /// The rep in the north.
+    pub(crate) fn northerner(&self) -> &Client {
         self.client("rep")
     }
 
@@ -188,6 +218,17 @@ impl World {
         let input = json!({ "id": deal, "version": 1 });
         self.northerner().mutate("winDeal", input, "deal { id }").await.ok();
         deal
+    }
+
+    /// A new complaint of the customer in the north, after some steps with it; answers its id and version.
+    pub(crate) async fn fresh_complaint(&self, steps: &[(&str, Value)]) -> Value {
+        let id = self.new_complaint(self.northerner(), &self.north_customer, "northsecret").await;
+        for (version, (step, more)) in (1..).zip(steps) {
+            let mut input = json!({ "id": id, "version": version });
+            input.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+            self.northerner().mutate(step, input, "complaint { id }").await.ok();
+        }
+        json!({ "id": id, "version": steps.len() + 1 })
     }
 
     /// A new product; names are unique, so `name` gets a number.

@@ -37,6 +37,78 @@ TABLE attainment_snapshots
     CONSTRAINT attainment_snapshots_org_id_target_id_fkey FOREIGN KEY (org_id, target_id) REFERENCES targets(org_id, id)
     CONSTRAINT attainment_snapshots_pkey PRIMARY KEY (org_id, target_id)
     CREATE UNIQUE INDEX attainment_snapshots_pkey ON public.attainment_snapshots USING btree (org_id, target_id)
+TABLE complaints
+    org_id uuid NOT NULL
+    id uuid NOT NULL
+    version integer NOT NULL
+    number text COLLATE "C" NOT NULL
+    number_key text COLLATE "C" NOT NULL
+    customer_id uuid NOT NULL
+    contact_id uuid
+    reporter text COLLATE "C"
+    subject text COLLATE "C" NOT NULL
+    subject_key text COLLATE "C" NOT NULL
+    description text COLLATE "C" NOT NULL
+    channel text COLLATE "C" NOT NULL
+    remedy_sought text COLLATE "C"
+    product_id uuid
+    owner_id uuid NOT NULL
+    account_manager_id uuid
+    confidentiality text COLLATE "C" NOT NULL
+    is_safety_risk boolean NOT NULL
+    attachments text COLLATE "C" NOT NULL
+    state text COLLATE "C" NOT NULL
+    severity text COLLATE "C"
+    impact text COLLATE "C"
+    urgency text COLLATE "C"
+    occurred_at timestamp with time zone
+    recorded_at timestamp with time zone NOT NULL
+    next_action_due timestamp with time zone NOT NULL
+    clocks text COLLATE "C" NOT NULL
+    escalations text COLLATE "C" NOT NULL
+    level integer NOT NULL
+    waiting text COLLATE "C"
+    response text COLLATE "C"
+    root_cause text COLLATE "C"
+    recourse text COLLATE "C"
+    out_of_scope_reason text COLLATE "C"
+    merged_into_id uuid
+    reopen_count integer NOT NULL
+    ended_at timestamp with time zone
+    created_at timestamp with time zone NOT NULL
+    updated_at timestamp with time zone NOT NULL
+    CONSTRAINT complaints_channel_check CHECK ((channel = ANY (ARRAY['EMAIL'::text, 'SMS'::text, 'FAX'::text, 'PHONE'::text, 'WEB'::text, 'IN_PERSON'::text, 'POST'::text])))
+    CONSTRAINT complaints_check CHECK (((state = ANY (ARRAY['CLOSED'::text, 'OUT_OF_SCOPE'::text, 'MERGED'::text])) = (ended_at IS NOT NULL)))
+    CONSTRAINT complaints_check1 CHECK (((state = ANY (ARRAY['RECORDED'::text, 'ACKNOWLEDGED'::text, 'MERGED'::text])) OR ((severity IS NOT NULL) AND (impact IS NOT NULL) AND (urgency IS NOT NULL))))
+    CONSTRAINT complaints_check2 CHECK (((state = ANY (ARRAY['WAITING_CUSTOMER'::text, 'WAITING_INTERNAL'::text])) = (waiting IS NOT NULL)))
+    CONSTRAINT complaints_check3 CHECK (((state <> ALL (ARRAY['RESPONSE_OFFERED'::text, 'ACCEPTED'::text, 'CLOSED'::text])) OR (response IS NOT NULL)))
+    CONSTRAINT complaints_check4 CHECK (((state <> 'CLOSED'::text) OR (root_cause IS NOT NULL)))
+    CONSTRAINT complaints_check5 CHECK (((state = 'OUT_OF_SCOPE'::text) = (out_of_scope_reason IS NOT NULL)))
+    CONSTRAINT complaints_check6 CHECK (((state = 'MERGED'::text) = (merged_into_id IS NOT NULL)))
+    CONSTRAINT complaints_check7 CHECK ((merged_into_id <> id))
+    CONSTRAINT complaints_confidentiality_check CHECK ((confidentiality = ANY (ARRAY['NORMAL'::text, 'CONFIDENTIAL'::text])))
+    CONSTRAINT complaints_impact_check CHECK ((impact = ANY (ARRAY['LOW'::text, 'MEDIUM'::text, 'HIGH'::text, 'CRITICAL'::text])))
+    CONSTRAINT complaints_org_id_account_manager_id_fkey FOREIGN KEY (org_id, account_manager_id) REFERENCES users(org_id, id)
+    CONSTRAINT complaints_org_id_customer_id_fkey FOREIGN KEY (org_id, customer_id) REFERENCES customers(org_id, id)
+    CONSTRAINT complaints_org_id_merged_into_id_fkey FOREIGN KEY (org_id, merged_into_id) REFERENCES complaints(org_id, id)
+    CONSTRAINT complaints_org_id_owner_id_fkey FOREIGN KEY (org_id, owner_id) REFERENCES users(org_id, id)
+    CONSTRAINT complaints_org_id_product_id_fkey FOREIGN KEY (org_id, product_id) REFERENCES products(org_id, id)
+    CONSTRAINT complaints_pkey PRIMARY KEY (org_id, id)
+    CONSTRAINT complaints_severity_check CHECK ((severity = ANY (ARRAY['LOW'::text, 'MEDIUM'::text, 'HIGH'::text, 'CRITICAL'::text])))
+    CONSTRAINT complaints_state_check CHECK ((state = ANY (ARRAY['RECORDED'::text, 'ACKNOWLEDGED'::text, 'ASSESSED'::text, 'INVESTIGATING'::text, 'WAITING_CUSTOMER'::text, 'WAITING_INTERNAL'::text, 'RESPONSE_OFFERED'::text, 'ACCEPTED'::text, 'CLOSED'::text, 'OUT_OF_SCOPE'::text, 'MERGED'::text])))
+    CONSTRAINT complaints_urgency_check CHECK ((urgency = ANY (ARRAY['LOW'::text, 'MEDIUM'::text, 'HIGH'::text, 'CRITICAL'::text])))
+    CREATE INDEX complaints_customer ON public.complaints USING btree (org_id, customer_id, recorded_at, id)
+    CREATE INDEX complaints_due ON public.complaints USING btree (org_id, next_action_due, id)
+    CREATE UNIQUE INDEX complaints_number ON public.complaints USING btree (org_id, number_key)
+    CREATE INDEX complaints_open_due ON public.complaints USING btree (org_id, next_action_due, id) WHERE (ended_at IS NULL)
+    CREATE INDEX complaints_open_owner ON public.complaints USING btree (org_id, owner_id, next_action_due, id) WHERE (ended_at IS NULL)
+    CREATE INDEX complaints_open_recorded ON public.complaints USING btree (org_id, recorded_at, id) WHERE (ended_at IS NULL)
+    CREATE INDEX complaints_open_updated ON public.complaints USING btree (org_id, updated_at, id) WHERE (ended_at IS NULL)
+    CREATE INDEX complaints_owner ON public.complaints USING btree (org_id, owner_id)
+    CREATE UNIQUE INDEX complaints_pkey ON public.complaints USING btree (org_id, id)
+    CREATE INDEX complaints_recorded ON public.complaints USING btree (org_id, recorded_at, id)
+    CREATE INDEX complaints_state ON public.complaints USING btree (org_id, state, recorded_at, id)
+    CREATE INDEX complaints_updated ON public.complaints USING btree (org_id, updated_at, id)
 TABLE counters
     org_id uuid NOT NULL
     name text COLLATE "C" NOT NULL
@@ -465,6 +537,60 @@ TABLE signing_keys
     retired_at timestamp with time zone
     CONSTRAINT signing_keys_pkey PRIMARY KEY (id)
     CREATE UNIQUE INDEX signing_keys_pkey ON public.signing_keys USING btree (id)
+TABLE sla_policies
+    org_id uuid NOT NULL
+    id uuid NOT NULL
+    version integer NOT NULL
+    name text COLLATE "C" NOT NULL
+    name_key text COLLATE "C" NOT NULL
+    severity text COLLATE "C"
+    product_id uuid
+    customer_grade text COLLATE "C"
+    channel text COLLATE "C"
+    calendar_id uuid
+    ack_minutes integer NOT NULL
+    first_response_minutes integer NOT NULL
+    update_minutes integer NOT NULL
+    resolution_minutes integer NOT NULL
+    ladder text COLLATE "C" NOT NULL
+    is_active boolean NOT NULL
+    created_at timestamp with time zone NOT NULL
+    updated_at timestamp with time zone NOT NULL
+    CONSTRAINT sla_policies_ack_minutes_check CHECK ((ack_minutes > 0))
+    CONSTRAINT sla_policies_channel_check CHECK ((channel = ANY (ARRAY['EMAIL'::text, 'SMS'::text, 'FAX'::text, 'PHONE'::text, 'WEB'::text, 'IN_PERSON'::text, 'POST'::text])))
+    CONSTRAINT sla_policies_customer_grade_check CHECK ((customer_grade = ANY (ARRAY['A'::text, 'B'::text, 'C'::text, 'D'::text])))
+    CONSTRAINT sla_policies_first_response_minutes_check CHECK ((first_response_minutes > 0))
+    CONSTRAINT sla_policies_org_id_calendar_id_fkey FOREIGN KEY (org_id, calendar_id) REFERENCES work_calendars(org_id, id)
+    CONSTRAINT sla_policies_org_id_fkey FOREIGN KEY (org_id) REFERENCES organizations(id)
+    CONSTRAINT sla_policies_org_id_product_id_fkey FOREIGN KEY (org_id, product_id) REFERENCES products(org_id, id)
+    CONSTRAINT sla_policies_pkey PRIMARY KEY (org_id, id)
+    CONSTRAINT sla_policies_resolution_minutes_check CHECK ((resolution_minutes > 0))
+    CONSTRAINT sla_policies_severity_check CHECK ((severity = ANY (ARRAY['LOW'::text, 'MEDIUM'::text, 'HIGH'::text, 'CRITICAL'::text])))
+    CONSTRAINT sla_policies_update_minutes_check CHECK ((update_minutes > 0))
+    CREATE UNIQUE INDEX sla_policies_name ON public.sla_policies USING btree (org_id, name_key)
+    CREATE UNIQUE INDEX sla_policies_pkey ON public.sla_policies USING btree (org_id, id)
+TABLE surveys
+    org_id uuid NOT NULL
+    id uuid NOT NULL
+    version integer NOT NULL
+    complaint_id uuid NOT NULL
+    state text COLLATE "C" NOT NULL
+    questions text COLLATE "C" NOT NULL
+    scores text COLLATE "C" NOT NULL
+    comment text COLLATE "C"
+    reminders integer NOT NULL
+    next_due_at timestamp with time zone
+    sent_at timestamp with time zone
+    answered_at timestamp with time zone
+    created_at timestamp with time zone NOT NULL
+    updated_at timestamp with time zone NOT NULL
+    CONSTRAINT surveys_check CHECK (((state = ANY (ARRAY['SCHEDULED'::text, 'SENT'::text])) = (next_due_at IS NOT NULL)))
+    CONSTRAINT surveys_org_id_complaint_id_fkey FOREIGN KEY (org_id, complaint_id) REFERENCES complaints(org_id, id)
+    CONSTRAINT surveys_pkey PRIMARY KEY (org_id, id)
+    CONSTRAINT surveys_state_check CHECK ((state = ANY (ARRAY['SCHEDULED'::text, 'SENT'::text, 'ANSWERED'::text, 'NO_RESPONSE'::text, 'WITHDRAWN'::text])))
+    CREATE INDEX surveys_complaint ON public.surveys USING btree (org_id, complaint_id)
+    CREATE UNIQUE INDEX surveys_pkey ON public.surveys USING btree (org_id, id)
+    CREATE UNIQUE INDEX surveys_running ON public.surveys USING btree (org_id, complaint_id) WHERE (next_due_at IS NOT NULL)
 TABLE target_departments
     org_id uuid NOT NULL
     department_key text COLLATE "C" NOT NULL

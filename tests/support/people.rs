@@ -66,7 +66,7 @@ impl TestApp {
     pub(crate) async fn version(&self, id: &str) -> i64 {
         let query = "query($id: ID!) { node(id: $id) { ... on User { version } ... on Team { version } \
                      ... on Customer { version } ... on Deal { version } ... on Product { version } \
-                     ... on Target { version } } }";
+                     ... on Target { version } ... on Complaint { version } } }";
         let answer = self.admin().gql(query, json!({ "id": id })).await;
         answer.ok()["node"]["version"].as_i64().expect("a version")
     }

@@ -163,6 +163,16 @@ pub(crate) async fn load(ctx: &Context<'_>, id: Option<WorkCalendarId>) -> Resul
     Ok(calendar.await?.map(WorkCalendar))
 }
 
+/// The hours of a calendar; those of the standard week for `None`.
+pub(crate) async fn hours(ctx: &Context<'_>, id: Option<WorkCalendarId>) -> Result<domain::WorkHours> {
+    let calendar = match id {
+        Some(_) => load(ctx, id).await?,
+        None => None,
+    };
+    let standard = || domain::WorkHours::standard(Request::of(ctx).actor().zone());
+    Ok(calendar.map_or_else(standard, |calendar| calendar.0.hours))
+}
+
 /// The leave of a person, oldest first.
 pub(crate) async fn leaves(ctx: &Context<'_>, user: UserId) -> Result<Vec<Leave>> {
     let request = Request::of(ctx).asker();

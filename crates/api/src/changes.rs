@@ -3,10 +3,10 @@
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject, Subscription};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use evenhand_app::feed::{CountAuditEntries, EventFilter, EventRecord, ListAuditEntries, ListChanges};
+use evenhand_app::feed::{About, CountAuditEntries, EventFilter, EventRecord, ListAuditEntries, ListChanges};
 use evenhand_domain::change::{EventKind, SubjectType};
 use evenhand_domain::error::{Code, Error, Problem};
-use evenhand_domain::id::{CustomerId, EntityId};
+use evenhand_domain::id::EntityId;
 use evenhand_domain::page::PageRequest;
 use futures_util::{Stream, stream};
 
@@ -237,16 +237,16 @@ fn kinds(types: Option<&[String]>) -> std::result::Result<Vec<EventKind>, Error>
     types.iter().map(parse).collect()
 }
 
-/// Everything that happened to a customer, the deals with it and what was done for it, oldest first.
-pub(crate) async fn customer_history(
+/// Everything that happened to one thing and what belongs to it, oldest first.
+pub(crate) async fn history(
     ctx: &Context<'_>,
-    customer: CustomerId,
+    about: About,
     first: Option<i32>,
     after: Option<String>,
 ) -> Result<ChangeConnection> {
     let size = PageRequest::new(first, None, None, None)?.size as usize;
     let after = position(after.as_deref(), "after")?.unwrap_or(0);
-    let list = ListChanges { after, size, kinds: Vec::new(), customer: Some(customer) };
+    let list = ListChanges { after, size, kinds: Vec::new(), about: Some(about) };
     Ok(part(Request::of(ctx), &list).await?)
 }
 
@@ -284,7 +284,7 @@ impl ChangeQueries {
     ) -> Result<ChangeConnection> {
         let size = PageRequest::new(first, None, None, None)?.size as usize;
         let after = position(after.as_deref(), "after")?.unwrap_or(0);
-        let list = ListChanges { after, size, kinds: kinds(types.as_deref())?, customer: None };
+        let list = ListChanges { after, size, kinds: kinds(types.as_deref())?, about: None };
         Ok(part(Request::of(ctx), &list).await?)
     }
 
@@ -348,7 +348,7 @@ fn live(request: Request, after: i64, kinds: Vec<EventKind>) -> impl Stream<Item
         loop {
             // Seen before reading, so that a batch numbered while we read wakes us again.
             feed.mark_unchanged();
-            let list = ListChanges { after, size: 100, kinds: kinds.clone(), customer: None };
+            let list = ListChanges { after, size: 100, kinds: kinds.clone(), about: None };
             let page = match request.fresh_query(&list).await {
                 Ok(page) => page,
                 Err(error) => return Some((vec![Err(error.into())], None)),
@@ -380,6 +380,9 @@ pub(crate) fn graphql_type(subject: SubjectType) -> &'static str {
         SubjectType::Activity => id::ActivityId::TYPE,
         SubjectType::Deal => id::DealId::TYPE,
         SubjectType::Target => id::TargetId::TYPE,
+        SubjectType::Complaint => id::ComplaintId::TYPE,
+        SubjectType::SlaPolicy => id::SlaPolicyId::TYPE,
+        SubjectType::Survey => id::SurveyId::TYPE,
         SubjectType::Import => id::ImportId::TYPE,
         SubjectType::WorkCalendar => id::WorkCalendarId::TYPE,
     }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use evenhand_app::{App, Command, Query};
-use evenhand_domain::access::{Actor, Principal};
+use evenhand_domain::access::Actor;
 use evenhand_domain::error::Result;
 
 use crate::schema::Loaders;
@@ -92,11 +92,7 @@ impl Asker {
 
     /// The organisation's date now; the UTC date for a caller who is not signed in.
     pub(crate) fn today(&self) -> chrono::NaiveDate {
-        let now = self.app().now();
-        match self.actor() {
-            Actor::User(Principal { zone, .. }) | Actor::System { zone, .. } => now.date_in(zone),
-            Actor::Anonymous => now.utc().date_naive(),
-        }
+        self.app().now().date_in(self.actor().zone())
     }
 
     pub(crate) fn request_id(&self) -> &str {

@@ -7,6 +7,7 @@ use evenhand_app::customers::{
     AdvanceCustomer, AssignCustomer, CountCustomers, CreateCustomer, CustomersByIds, ListCustomers,
     OwnerPeriodsByCustomers, StageChangesByCustomers, UpdateCustomer,
 };
+use evenhand_app::feed::About;
 use evenhand_domain::customers::{
     self as domain, CustomerGrade, CustomerKind, CustomerSort, CustomerStage, CustomerTerm, CustomerUpdate,
     Evidence, OwnerPeriod,
@@ -17,6 +18,7 @@ use evenhand_domain::id::{CustomerId, UserId};
 
 use crate::activities::{self, Activity, ActivityConnection};
 use crate::changes::{self, ChangeConnection};
+use crate::complaints::{self, ComplaintConnection};
 use crate::context::{Request, total};
 use crate::deals::{self, DealConnection};
 use crate::error::payload;
@@ -167,15 +169,25 @@ impl Customer {
         deals::customer_deals(ctx, self.0.id, PageArgs { first, after, last, before }).await
     }
 
-    /// Everything that happened to this customer, the deals with it and what was done for it, as far as you may
-    /// see it, oldest first. A part of the feed: `endCursor` works in `changes` too.
+    /// The complaints of this customer, newest first.
+    async fn complaints(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Number of complaints, 1 to 100; 20 if not given.")] first: Option<i32>,
+        #[graphql(desc = "Cursor to go on after.")] after: Option<String>,
+    ) -> Result<ComplaintConnection> {
+        complaints::of_customer(ctx, self.0.id, PageArgs::forward(first, after)).await
+    }
+
+    /// Everything that happened to this customer, the deals with it, its complaints and what was done for it, as far
+    /// as you may see it, oldest first. A part of the feed: `endCursor` works in `changes` too.
     async fn history(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Number of changes, 1 to 100; 20 if not given.")] first: Option<i32>,
         #[graphql(desc = "Cursor to go on after; the beginning if not given.")] after: Option<String>,
     ) -> Result<ChangeConnection> {
-        changes::customer_history(ctx, self.0.id, first, after).await
+        changes::history(ctx, About::Customer(self.0.id), first, after).await
     }
 }
 

@@ -100,7 +100,7 @@ pub(crate) use enum_filter;
 #[derive(Clone, InputObject)]
 pub(crate) struct BooleanFilter {
     /// Has this value; entries where it is not set do not match.
-    eq: bool,
+    pub(crate) eq: bool,
 }
 
 impl BooleanFilter {

@@ -10,6 +10,7 @@ mod admission;
 mod attainment;
 mod calendars;
 mod changes;
+mod complaints;
 mod completion;
 mod context;
 mod cost;

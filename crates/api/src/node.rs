@@ -3,13 +3,15 @@
 use async_graphql::{Context, ID, Interface, Object, Result};
 use evenhand_domain::error::{Code, Error, Problem};
 use evenhand_domain::id::{
-    ActivityId, CustomerId, DealId, EntityId, ImportId, OrganizationId, ProductId, TargetId, TeamId, UserId,
-    WorkCalendarId,
+    ActivityId, ComplaintId, CustomerId, DealId, EntityId, ImportId, OrganizationId, ProductId, SlaPolicyId,
+    TargetId, TeamId, UserId, WorkCalendarId,
 };
 use uuid::Uuid;
 
 use crate::activities::{self, Activity};
 use crate::calendars::{self, WorkCalendar};
+use crate::complaints::policies::{self, SlaPolicy};
+use crate::complaints::{self, Complaint};
 use crate::customers::{self, Customer};
 use crate::deals::{self, Deal};
 use crate::ids;
@@ -42,6 +44,10 @@ pub(crate) enum Node {
     Deal(Deal),
     /// A target.
     Target(Target),
+    /// A complaint.
+    Complaint(Complaint),
+    /// A policy for complaints.
+    SlaPolicy(SlaPolicy),
     /// An import.
     Import(Import),
     /// A work calendar.
@@ -63,6 +69,8 @@ async fn load(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
         ActivityId::TYPE => activities::load(ctx, ActivityId::from_uuid(uuid)).await?.map(Node::Activity),
         DealId::TYPE => deals::load(ctx, DealId::from_uuid(uuid)).await?.map(Node::Deal),
         TargetId::TYPE => targets::load(ctx, TargetId::from_uuid(uuid)).await?.map(Node::Target),
+        ComplaintId::TYPE => complaints::load(ctx, ComplaintId::from_uuid(uuid)).await?.map(Node::Complaint),
+        SlaPolicyId::TYPE => policies::load(ctx, SlaPolicyId::from_uuid(uuid)).await?.map(Node::SlaPolicy),
         ImportId::TYPE => imports::load(ctx, ImportId::from_uuid(uuid)).await?.map(Node::Import),
         WorkCalendarId::TYPE => {
             calendars::load(ctx, Some(WorkCalendarId::from_uuid(uuid))).await?.map(Node::WorkCalendar)

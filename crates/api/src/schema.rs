@@ -5,18 +5,23 @@ use evenhand_app::attainment::Attained;
 use evenhand_app::reconciliation::Facts;
 use evenhand_domain::error::Problem;
 use evenhand_domain::id::{
-    ActivityId, CustomerId, DealId, DerivationId, ProductId, TargetId, TeamId, UserId, WorkCalendarId,
+    ActivityId, ComplaintId, CustomerId, DealId, DerivationId, ProductId, SlaPolicyId, TargetId, TeamId,
+    UserId, WorkCalendarId,
 };
 use evenhand_domain::money::Money;
 use evenhand_domain::page::Page;
 use evenhand_domain::time::Period;
-use evenhand_domain::{activities, calendars, customers, deals, derivation, products, targets, teams, users};
+use evenhand_domain::{
+    activities, calendars, complaints, customers, deals, derivation, products, targets, teams, users,
+};
 
 use crate::access::AccessMutations;
 use crate::activities::{ActivityMutations, ActivityQueries};
 use crate::attainment::{AttainmentQueries, AttainmentSubscriptions, TargetAt};
 use crate::calendars::{CalendarMutations, CalendarQueries};
 use crate::changes::{ChangeQueries, ChangeSubscriptions};
+use crate::complaints::policies::{SlaPolicyMutations, SlaPolicyQueries};
+use crate::complaints::{ComplaintMutations, ComplaintQueries};
 use crate::customers::{CustomerMutations, CustomerQueries};
 use crate::daily_facts::{DailyFactMutations, DailyFactQueries};
 use crate::deals::{DealMutations, DealQueries};
@@ -45,6 +50,8 @@ pub(crate) struct Query(
     TargetQueries,
     AttainmentQueries,
     ReconciliationQueries,
+    ComplaintQueries,
+    SlaPolicyQueries,
     ChangeQueries,
 );
 
@@ -63,6 +70,8 @@ pub(crate) struct Mutation(
     DealMutations,
     DailyFactMutations,
     TargetMutations,
+    ComplaintMutations,
+    SlaPolicyMutations,
     ImportMutations,
 );
 
@@ -111,6 +120,10 @@ pub(crate) struct Loaders {
     pub(crate) credit_lines: Loader<DealId, Vec<deals::CreditLine>>,
     pub(crate) newest_deals: Loader<(CustomerId, u32), Page<deals::Deal>>,
     pub(crate) deal_counts: Loader<CustomerId, i64>,
+    pub(crate) complaints: Loader<ComplaintId, complaints::Complaint>,
+    pub(crate) newest_complaints: Loader<(CustomerId, u32), Page<complaints::Complaint>>,
+    pub(crate) complaint_counts: Loader<CustomerId, i64>,
+    pub(crate) sla_policies: Loader<SlaPolicyId, complaints::SlaPolicy>,
     pub(crate) targets: Loader<TargetId, targets::Target>,
     pub(crate) targets_below: Loader<TargetId, Vec<targets::Target>>,
     pub(crate) missing_of_targets: Loader<TargetId, Vec<Problem>>,
@@ -141,6 +154,10 @@ impl Loaders {
         self.credit_lines.clear();
         self.newest_deals.clear();
         self.deal_counts.clear();
+        self.complaints.clear();
+        self.newest_complaints.clear();
+        self.complaint_counts.clear();
+        self.sla_policies.clear();
         self.targets.clear();
         self.targets_below.clear();
         self.missing_of_targets.clear();

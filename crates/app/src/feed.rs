@@ -3,9 +3,8 @@
 use evenhand_domain::access::Permission;
 use evenhand_domain::change::EventKind;
 use evenhand_domain::error::Result;
-use evenhand_domain::id::CustomerId;
 use evenhand_persistence::Reader;
-pub use evenhand_persistence::{EventFilter, EventRecord};
+pub use evenhand_persistence::{About, EventFilter, EventRecord};
 use tokio::sync::watch;
 
 use crate::door::{App, Query};
@@ -35,8 +34,8 @@ pub struct ListChanges {
     pub size: usize,
     /// Only these kinds; empty for all.
     pub kinds: Vec<EventKind>,
-    /// Only what is about this customer, the deals with it and what was done for it, of all kinds.
-    pub customer: Option<CustomerId>,
+    /// Only what is about this, of all kinds.
+    pub about: Option<About>,
 }
 
 impl Query for ListChanges {
@@ -48,8 +47,8 @@ impl Query for ListChanges {
         let end = reader.feed_position().await?;
         let (mut entries, mut position, mut scanned) = (Vec::new(), self.after, 0);
         while position < end && scanned < SCAN_MAX {
-            let rows = match self.customer {
-                Some(id) => reader.unscoped_events_of_customer(id, position, SCAN_ROWS).await?,
+            let rows = match self.about {
+                Some(about) => reader.unscoped_events_about(about, position, SCAN_ROWS).await?,
                 None => reader.unscoped_events_after(position, &self.kinds, SCAN_ROWS).await?,
             };
             if rows.is_empty() {

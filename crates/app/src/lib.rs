@@ -8,6 +8,7 @@ pub mod activities;
 pub mod attainment;
 pub mod backtests;
 pub mod calendars;
+pub mod complaints;
 pub mod customers;
 pub mod daily_facts;
 pub mod deals;

@@ -105,6 +105,12 @@ permissions! {
     CommitSupport,
     /// Close a period and freeze the results of its targets.
     CloseTargets,
+    /// Complaints, their clocks, escalations and surveys.
+    ReadComplaints,
+    /// Record complaints and work on them until they are closed.
+    HandleComplaints,
+    /// Create and change the policies that say how soon complaints are answered.
+    ManageSlaPolicies,
     /// The proof that personal figures equal company figures.
     ReadReconciliation,
     /// What people did on each day: counts and won revenue.
@@ -135,7 +141,7 @@ fn scope(role: Role, permission: Permission) -> Option<Scope> {
 
         (
             ReadCustomers | WriteCustomers | ReadActivities | LogActivities | ReadDeals | WriteDeals
-            | ReadRevenue | ReadTargets | SignTargets | ReadDailyFacts,
+            | ReadRevenue | ReadTargets | SignTargets | ReadDailyFacts | ReadComplaints | HandleComplaints,
             Rep,
         ) => Own,
         (ManageLeave, Manager) => Team,
@@ -143,11 +149,13 @@ fn scope(role: Role, permission: Permission) -> Option<Scope> {
         (ReadActivities | LogActivities, Manager) => Team,
         (ReadDeals | WriteDeals | CancelDeals | ReadRevenue | ReadDailyFacts, Manager) => Team,
         (ReadTargets | ManageTargets | SignTargets | CloseTargets, Manager) => Team,
+        (ReadComplaints | HandleComplaints, Manager) => Team,
         // A department owes support to targets of other teams.
         (CommitSupport, Manager | Finance) => Organization,
 
         (ReadCustomers | ReadActivities, ServiceAgent) => Organization,
         (LogActivities, ServiceAgent) => Own,
+        (ReadComplaints | HandleComplaints, ServiceAgent) => Organization,
 
         (ReadCustomers | ReadDeals | ReadRevenue | ReadReconciliation, Finance) => Organization,
         (ReadTargets | CloseTargets, Finance) => Organization,
@@ -155,6 +163,13 @@ fn scope(role: Role, permission: Permission) -> Option<Scope> {
 
         _ => return None,
     })
+}
+
+impl Role {
+    /// Whether somebody of this role may do this at all, to some rows.
+    pub fn may(self, permission: Permission) -> bool {
+        scope(self, permission).is_some()
+    }
 }
 
 /// A person who has signed in, as the database knows them at this moment.
@@ -201,6 +216,14 @@ impl Actor {
             Self::System { .. } => Scope::Organization,
         };
         Ok(Grant { actor: *self, permission, scope })
+    }
+
+    /// The organisation's time zone; UTC for an anonymous caller.
+    pub fn zone(&self) -> Tz {
+        match *self {
+            Self::User(Principal { zone, .. }) | Self::System { zone, .. } => zone,
+            Self::Anonymous => Tz::UTC,
+        }
     }
 }
 
@@ -250,10 +273,7 @@ impl Grant {
 
     /// The organisation's time zone; UTC for an anonymous grant.
     pub fn zone(&self) -> Tz {
-        match self.actor {
-            Actor::User(Principal { zone, .. }) | Actor::System { zone, .. } => zone,
-            Actor::Anonymous => Tz::UTC,
-        }
+        self.actor.zone()
     }
 
     /// The organisation's calendar date at `now`; the UTC date for an anonymous grant.

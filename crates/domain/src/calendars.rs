@@ -162,4 +162,4 @@ impl Aggregate for WorkCalendar {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

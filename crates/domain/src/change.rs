@@ -155,6 +155,12 @@ wire_enum! {
         Deal = "deal",
         /// A target.
         Target = "target",
+        /// A complaint.
+        Complaint = "complaint",
+        /// A policy that says how soon complaints are answered.
+        SlaPolicy = "sla_policy",
+        /// Questions on how a complaint was handled.
+        Survey = "survey",
         /// An import.
         Import = "import",
         /// A work calendar.
@@ -259,6 +265,66 @@ wire_enum! {
         TargetWithdrawn = "target.withdrawn",
         /// The period is over and the result frozen.
         TargetClosed = "target.closed",
+        /// A complaint was recorded; its account manager and the service department are to hear of it.
+        ComplaintRecorded = "complaint.recorded",
+        /// The customer was told that the complaint has arrived.
+        ComplaintAcknowledged = "complaint.acknowledged",
+        /// Severity, impact, urgency and safety were judged.
+        ComplaintAssessed = "complaint.assessed",
+        /// A complaint was given to an owner.
+        ComplaintAssigned = "complaint.assigned",
+        /// The customer is to do something; until then the clocks stand still.
+        ClockPaused = "complaint.clock_paused",
+        /// Somebody of ours is to do something; the clocks run on.
+        ComplaintWaiting = "complaint.waiting",
+        /// The customer has done it; the clocks run on.
+        ClockResumed = "complaint.clock_resumed",
+        /// Work goes on after somebody of ours was awaited.
+        ComplaintResumed = "complaint.resumed",
+        /// Something was written down, or told to the customer.
+        ComplaintNoted = "complaint.noted",
+        /// A response was offered to the customer.
+        ResponseOffered = "complaint.response_offered",
+        /// The customer accepted the response.
+        ResponseAccepted = "complaint.response_accepted",
+        /// The customer did not accept the response; the next rung of the ladder hears of it.
+        ResponseDisputed = "complaint.response_disputed",
+        /// A complaint was closed.
+        ComplaintClosed = "complaint.closed",
+        /// A closed complaint was taken up again.
+        ComplaintReopened = "complaint.reopened",
+        /// A complaint is not for us to settle, and the customer was told why.
+        ComplaintOutOfScope = "complaint.out_of_scope",
+        /// A complaint was found to be the same as another, which lives on.
+        ComplaintMerged = "complaint.merged",
+        /// A complaint took in a duplicate.
+        DuplicateAbsorbed = "complaint.duplicate_absorbed",
+        /// Deadlines moved because a policy or a calendar changed.
+        DeadlineRevised = "complaint.deadline_revised",
+        /// A part of a clock's time has passed.
+        ClockWarned = "complaint.clock_warned",
+        /// A deadline has passed.
+        ClockBreached = "complaint.clock_breached",
+        /// A rung of the ladder was reached otherwise.
+        ComplaintEscalated = "complaint.escalated",
+        /// Somebody took charge of an escalation.
+        EscalationAccepted = "complaint.escalation_accepted",
+        /// A policy for complaints was created.
+        SlaPolicyCreated = "sla_policy.created",
+        /// A policy for complaints changed.
+        SlaPolicyUpdated = "sla_policy.updated",
+        /// A survey will be sent.
+        SurveyScheduled = "survey.scheduled",
+        /// A survey was sent.
+        SurveySent = "survey.sent",
+        /// The customer was reminded of a survey.
+        SurveyReminded = "survey.reminded",
+        /// The customer answered a survey.
+        SurveyAnswered = "survey.answered",
+        /// The customer did not answer, after all reminders.
+        SurveyUnanswered = "survey.unanswered",
+        /// A survey was taken back: its complaint was taken up again.
+        SurveyWithdrawn = "survey.withdrawn",
         /// An import was requested.
         ImportStarted = "import.started",
         /// An import ended.

@@ -63,6 +63,16 @@ ids! {
     DerivationId = "Derivation";
     /// Something that a department owes to the owner of a target.
     SupportResourceId = "SupportResource";
+    /// A complaint of a customer.
+    ComplaintId = "Complaint";
+    /// A person whom a customer names for us to talk to.
+    ContactId = "Contact";
+    /// A policy that says how soon complaints are answered.
+    SlaPolicyId = "SlaPolicy";
+    /// A rung of the ladder that a complaint has reached.
+    EscalationId = "Escalation";
+    /// Questions to a customer on how a complaint was handled.
+    SurveyId = "Survey";
     /// A work calendar.
     WorkCalendarId = "WorkCalendar";
     /// Days on which a person is away.

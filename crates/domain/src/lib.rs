@@ -20,6 +20,7 @@ pub mod activities;
 pub mod attainment;
 pub mod backtest;
 pub mod calendars;
+pub mod complaints;
 pub mod customers;
 pub mod daily_facts;
 pub mod deals;

@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use evenhand_domain::access::{Actor, Permission};
 use evenhand_domain::change::{Event, EventKind, SubjectType};
 use evenhand_domain::error::{Error, Result};
-use evenhand_domain::id::{CustomerId, EntityId, EventId, OrganizationId, UserId};
+use evenhand_domain::id::{EntityId, EventId, OrganizationId, UserId};
 use evenhand_domain::time::Timestamp;
-use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query, SelectStatement, UnionType};
+use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter,
     QueryOrder, QuerySelect, Statement, Value,
@@ -22,6 +22,9 @@ use uuid::Uuid;
 use crate::error::{bad_row, database_error};
 use crate::row;
 use crate::store::{Reader, Store, Tx};
+
+mod about;
+pub use about::About;
 
 /// Events that the verifier reads at a time.
 const VERIFY_ROWS: u64 = 1_000;
@@ -358,32 +361,6 @@ async fn number(tx: &impl ConnectionTrait, links: Vec<(i64, i64, String)>) -> Re
     if numbered.rows_affected() == count { Ok(()) } else { Err(Error::Contention) }
 }
 
-/// The ordinals of the events about a customer, the deals with it and what was done for it.
-fn about_customer(org: Uuid, customer: Uuid) -> SelectStatement {
-    let of = |subject: SubjectType| {
-        Query::select()
-            .column((Entity, Column::Ordinal))
-            .from(Entity)
-            .and_where(Column::OrgId.eq(org))
-            .and_where(Column::Subject.eq(subject.as_str()))
-            .to_owned()
-    };
-    let with_customer = |table: &'static str| {
-        Query::select()
-            .column((table, "id"))
-            .from(table)
-            .and_where(Expr::col((table, "org_id")).eq(org))
-            .and_where(Expr::col((table, "customer_id")).eq(customer))
-            .to_owned()
-    };
-    let mut own = of(SubjectType::Customer).and_where(Column::SubjectId.eq(customer)).to_owned();
-    for (subject, table) in [(SubjectType::Activity, "activities"), (SubjectType::Deal, "deals")] {
-        let about = Column::SubjectId.in_subquery(with_customer(table));
-        own.union(UnionType::All, of(subject).and_where(about).to_owned());
-    }
-    own
-}
-
 impl Reader<'_> {
     /// The last position of the organisation's feed; 0 when it is empty.
     ///
@@ -414,31 +391,6 @@ impl Reader<'_> {
             select = select.filter(Column::Kind.is_in(kinds.iter().map(|kind| kind.as_str())));
         }
         select.all(&self.db).await.map_err(database_error)?.into_iter().map(restore).collect()
-    }
-
-    /// Up to `limit` entries after `position`, in order, about a customer, the deals with it and what was done
-    /// for it. The caller still has to drop what is not visible: see [`Reader::visible_subjects`].
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub async fn unscoped_events_of_customer(
-        &self,
-        customer: CustomerId,
-        position: i64,
-        limit: u64,
-    ) -> Result<Vec<EventRecord>> {
-        let org = self.org()?;
-        let rows = Entity::find()
-            .filter(Column::OrgId.eq(org))
-            .filter(Column::Ordinal.in_subquery(about_customer(org, customer.uuid())))
-            .filter(Column::Position.gt(position))
-            // A sum, lest SQLite walk the whole log in order of the column instead of looking up these few.
-            .order_by_asc(Expr::col((Entity, Column::Position)).add(0))
-            .limit(limit)
-            .all(&self.db)
-            .await
-            .map_err(database_error)?;
-        rows.into_iter().map(restore).collect()
     }
 
     /// Up to `limit` entries before `position`, newest first: the audit trail.

@@ -12,6 +12,7 @@
 mod activities;
 mod backend;
 mod calendars;
+mod complaints;
 mod counters;
 mod customers;
 mod daily_facts;
@@ -43,7 +44,7 @@ mod users;
 mod visibility;
 
 pub use backend::{StoreOptions, count_statements};
-pub use events::{AuditFault, AuditReport, EventFilter, EventRecord};
+pub use events::{About, AuditFault, AuditReport, EventFilter, EventRecord};
 pub use health::{Health, SchemaState};
 pub use idempotency::{KeyName, KeyState};
 pub use ids::IdSource;

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::events::EventRecord;
 use crate::store::Reader;
-use crate::{activities, customers, deals, targets};
+use crate::{activities, complaints, customers, deals, targets};
 
 impl Reader<'_> {
     /// Those subjects of `entries` that the grant may see now. Visibility is that of the object today, so that
@@ -45,11 +45,14 @@ impl Reader<'_> {
             SubjectType::WorkCalendar => open_to(Permission::ReadCalendars),
             SubjectType::DayClose => open_to(Permission::ReadDailyFacts),
             SubjectType::Session | SubjectType::Invitation => open_to(Permission::ReadAudit),
+            SubjectType::SlaPolicy => open_to(Permission::ReadComplaints),
             SubjectType::Import => open_to(Permission::ImportData),
             SubjectType::Customer => customers::visible_ids(self, ids).await,
             SubjectType::Activity => activities::visible_ids(self, ids).await,
             SubjectType::Deal => deals::visible_ids(self, ids).await,
             SubjectType::Target => targets::visible_ids(self, ids).await,
+            SubjectType::Complaint => complaints::visible_ids(self, ids).await,
+            SubjectType::Survey => complaints::surveys::visible_ids(self, ids).await,
         }
     }
 }

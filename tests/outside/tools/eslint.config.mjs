@@ -7,6 +7,7 @@ const types = [
   "PageInfo", "Period", "PersonRevenue", "Projection", "Quantity", "Reconciliation", "ReconciliationDifference", "Signature", "StageDates",
   "SupportAction", "SupportPlan", "TargetLine", "TargetOverride", "TargetTerms", "TeamRevenue", "UserError",
   "Viewer", "WeeklyInterval",
+  "ClockPause", "ComplaintAttachment", "ComplaintReporter", "DeadlineRevision", "ReporterAddress", "SlaClock",
 ];
 
 export default [

@@ -237,6 +237,13 @@ impl WorkHours {
         None
     }
 
+    /// The first open instant that is not before `at`; `None` when none comes within [`HORIZON_DAYS_MAX`].
+    pub fn next_open(&self, at: Timestamp) -> Option<Timestamp> {
+        // The smallest step of open time ends just after it.
+        let step = Duration::microseconds(1);
+        self.add(at, step).map(|after| after.plus(-step))
+    }
+
     /// How much of `[from, to)` is open; negative when `to` lies before `from`.
     pub fn elapsed(&self, from: Timestamp, to: Timestamp) -> Duration {
         if to < from {

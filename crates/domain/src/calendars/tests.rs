@@ -256,7 +256,7 @@ prop_compose! {
 
 prop_compose! {
     /// Hours that open somewhere, over the changes of clocks of the years 2006 to 2010.
-    fn any_hours()(
+    pub(crate) fn any_hours()(
         zone in prop::sample::select(&ZONES[..]),
         days in prop::collection::vec(any_open(), Weekday::ALL.len()),
         exceptions in prop::collection::btree_map(0_i64..1_500, any_open(), 0..10),
@@ -283,7 +283,7 @@ fn weekly_default() -> WeeklyInterval {
 }
 
 prop_compose! {
-    fn any_instant()(minutes in 0_i64..1_500 * 1_440, micros in 0_i64..60_000_000) -> Timestamp {
+    pub(crate) fn any_instant()(minutes in 0_i64..1_500 * 1_440, micros in 0_i64..60_000_000) -> Timestamp {
         at("2006-03-01T00:00:00Z").plus(Duration::minutes(minutes) + Duration::microseconds(micros))
     }
 }
@@ -325,6 +325,31 @@ proptest! {
         }
         if let (Some(first), Some(last)) = (hours.add(early, long), hours.add(late, long)) {
             prop_assert!(first <= last);
+        }
+    }
+
+    #[test]
+    fn the_next_open_instant_is_the_first(hours in any_hours(), at in any_instant()) {
+        if let Some(open) = hours.next_open(at) {
+            prop_assert!(open >= at);
+            prop_assert_eq!(hours.elapsed(at, open), Duration::zero());
+            let after = open.plus(Duration::microseconds(1));
+            prop_assert_eq!(hours.elapsed(open, after), Duration::microseconds(1));
+        }
+    }
+
+    #[test]
+    fn adding_in_two_steps_is_adding_at_once(
+        hours in any_hours(),
+        start in any_instant(),
+        [first, second] in [0_i64..3_000, 0_i64..3_000],
+    ) {
+        let (first, second) = (Duration::minutes(first), Duration::minutes(second));
+        if let (Some(between), Some(due)) = (hours.add(start, first), hours.add(start, first + second)) {
+            // Nothing added after a closing time stays there; the same open time has passed all the same.
+            let stepwise = hours.add(between, second).expect("not later than at once");
+            prop_assert_eq!(hours.elapsed(start, stepwise), hours.elapsed(start, due));
+            prop_assert!(second == Duration::zero() || stepwise == due);
         }
     }
 
