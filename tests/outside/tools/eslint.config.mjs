@@ -2,12 +2,13 @@ import graphql from "@graphql-eslint/eslint-plugin";
 
 // Values without an identity: they are parts of the object that holds them.
 const types = [
-  "Achievability", "Attainment", "AttainmentLine", "AuditEntry", "CalendarException", "CitedResult", "CurrencyReconciliation", "DailyFact", "DailyFigures",
-  "Derivation", "ForecastScore", "FunnelRate", "ImplausibleWork", "ImportCounts", "ImportRow", "LeaderboardRow", "Membership", "Money", "OpenInterval",
-  "PageInfo", "Period", "PersonRevenue", "Projection", "Quantity", "Reconciliation", "ReconciliationDifference", "Signature", "StageDates",
-  "SupportAction", "SupportPlan", "TargetLine", "TargetOverride", "TargetTerms", "TeamRevenue", "UserError",
-  "Viewer", "WeeklyInterval",
-  "ClockPause", "ComplaintAttachment", "ComplaintReporter", "DeadlineRevision", "ReporterAddress", "SlaClock",
+  "Achievability", "Attainment", "AttainmentLine", "AuditEntry", "CalendarException", "CitedResult", "ClockPause",
+  "ComplaintAttachment", "ComplaintReporter", "CurrencyReconciliation", "DailyFact", "DailyFigures",
+  "DeadlineRevision", "Derivation", "ForecastScore", "FunnelRate", "ImplausibleWork", "ImportCounts", "ImportRow",
+  "LeaderboardRow", "Membership", "Money", "OpenInterval", "PageInfo", "Period", "PersonRevenue", "ProbabilityBand",
+  "Projection", "Quantity", "Reconciliation", "ReconciliationDifference", "ReporterAddress", "Signature",
+  "SlaClock", "StageDates", "SupportAction", "SupportPlan", "TargetBands", "TargetGap", "TargetLine",
+  "TargetOverride", "TargetTerms", "TeamRevenue", "UserError", "Viewer", "WeeklyInterval",
 ];
 
 export default [
