@@ -350,8 +350,11 @@ async fn whoever_left_is_asked_for_nothing_any_more(t: TestApp) {
     let mut s = Sales::open(t).await;
     let counts =
         id(&s.lea.mutate("proposeTarget", s.asked(&s.rosa.id, 4, &s.mona.id), FIELDS).await.ok()["target"]);
+    let sprint = with(s.asked(&s.rosa.id, 5, &s.mona.id), "level", json!("SPRINT"));
+    let waits = id(&s.lea.mutate("proposeTarget", sprint, FIELDS).await.ok()["target"]);
     for signer in [&s.rosa, &s.lea, &s.mona] {
         s.sign(signer, &counts).await.expect("signed");
+        s.sign(signer, &waits).await.expect("signed");
     }
     let open =
         id(&s.lea.mutate("proposeTarget", s.asked(&s.otto.id, 4, &s.mona.id), FIELDS).await.ok()["target"]);
@@ -380,7 +383,11 @@ async fn whoever_left_is_asked_for_nothing_any_more(t: TestApp) {
     refused(&s, "proposeTarget", cases).await;
     let mut amended = fewer.clone();
     amended["effectiveFrom"] = json!("2026-02-16");
-    for (mutation, target, input) in [("amendTarget", &counts, amended), ("counterTarget", &open, fewer)] {
+    for (mutation, target, input) in [
+        ("amendTarget", &counts, amended),
+        ("counterTarget", &open, fewer),
+        ("activateTarget", &waits, json!({})),
+    ] {
         let input = with(with(input, "id", json!(target)), "version", json!(s.t.version(target).await));
         let case: Vec<Case<'_>> = vec![("its owner left", by, input, &["input.id: USER_DEACTIVATED"])];
         refused(&s, mutation, case).await;

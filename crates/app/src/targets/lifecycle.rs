@@ -9,7 +9,7 @@ use evenhand_domain::targets::Target;
 use evenhand_persistence::Tx;
 
 use super::unit::settle;
-use super::{acting, check_manages, load, person};
+use super::{acting, check_manages, check_owner, load, person};
 use crate::door::Command;
 
 /// A department signs that it will deliver a resource.
@@ -85,6 +85,7 @@ impl Command for ActivateTarget {
 
     async fn run(&self, tx: &mut Tx) -> Result<Target> {
         let target = load(tx, self.id, self.version).await?;
+        check_owner(&tx.read(), target.owner, "id").await?;
         let acting = acting(tx, target.owner).await?;
         check_manages(tx, &acting)?;
         let change = target.activate(self.reason.as_deref(), &acting)?;
