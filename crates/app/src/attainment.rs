@@ -1,7 +1,7 @@
 //! Attainment: how far people and teams are from their targets, from the facts as they stand.
 //!
 //! Nothing is kept that could go stale, except the results of closed periods: looks read the facts of their periods and
-//! of a quarter before each, in a number of statements that does not depend on people or targets.
+//! of half a year before each, in a number of statements that does not depend on people or targets.
 
 use std::collections::HashMap;
 
@@ -26,8 +26,8 @@ use crate::door::Query;
 mod leaderboard;
 mod news;
 
-/// Most days of facts that are read together: a year, the quarter before it, and some.
-const SPAN_DAYS_MAX: i64 = 500;
+/// Most days of facts that are read together: a year, the half a year before it, and some.
+const SPAN_DAYS_MAX: i64 = 600;
 
 pub use leaderboard::{Leaderboard, Standing};
 pub use news::AttainmentNews;

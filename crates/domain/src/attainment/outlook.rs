@@ -15,8 +15,8 @@ use crate::money::Money;
 use crate::targets::{Metric, Quantity, WHOLE_PPM, WORKDAYS_MAX};
 use crate::time::{DateRange, Timestamp};
 
-/// How much of the past a projection draws from, in days: a quarter.
-pub const HISTORY_DAYS: u64 = 91;
+/// How much of the past a projection draws from, in days: half a year.
+pub const HISTORY_DAYS: u64 = 182;
 /// Fewer workdays on record than these tell nothing of the days to come: a month.
 pub const HISTORY_WORKDAYS_MIN: usize = 20;
 /// Periods that are drawn for a projection: enough for its quantiles, few enough to be drawn at each look.
