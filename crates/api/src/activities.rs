@@ -1,7 +1,5 @@
 //! Activities in GraphQL.
 
-use std::collections::{BTreeMap, HashMap};
-
 use async_graphql::{Context, ID, InputObject, Object, Result};
 use evenhand_app::activities::{
     ActivitiesByIds, ActivitiesOfCustomers, CountActivities, CountActivitiesOfCustomers, ListActivities,
@@ -20,6 +18,7 @@ use crate::deals::{self, Deal, hidden};
 use crate::error::payload;
 use crate::filters::{BooleanFilter, DateTimeFilter, IdFilter, OptionalIdFilter, combine, enum_filter};
 use crate::ids;
+use crate::loaders;
 use crate::page::{PageArgs, Total, connection};
 use crate::scalars::DateTime;
 use crate::users::{self, User};
@@ -148,17 +147,11 @@ async fn newest(
 ) -> std::result::Result<Page<domain::Activity>, Error> {
     let batch = request.asker();
     let page = request.loaders().customer_activities.load((customer, size), |keys| async move {
-        // One query can ask for several sizes under different names; each is a batch of its own.
-        let mut sizes: BTreeMap<u32, Vec<CustomerId>> = BTreeMap::new();
-        for (customer, size) in keys {
-            sizes.entry(size).or_default().push(customer);
-        }
-        let mut pages = HashMap::new();
-        for (size, customers) in sizes {
-            let found = batch.query(&ActivitiesOfCustomers { customers, size }).await?;
-            pages.extend(found.into_iter().map(|(customer, page)| ((customer, size), page)));
-        }
-        Ok(pages)
+        loaders::by_size(keys, |customers, size| {
+            let batch = batch.clone();
+            async move { batch.query(&ActivitiesOfCustomers { customers, size }).await }
+        })
+        .await
     });
     Ok(page.await?.unwrap_or_default())
 }

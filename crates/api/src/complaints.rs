@@ -1,7 +1,5 @@
 //! Complaints in GraphQL; their clocks and policies stand in [`policies`].
 
-use std::collections::HashMap;
-
 use async_graphql::{Context, ID, Object, Result, SimpleObject};
 use evenhand_app::complaints::{
     ComplaintsByIds, CountComplaints, CountComplaintsOfCustomers, ListComplaints, NewestComplaintsOfCustomers,
@@ -21,6 +19,7 @@ use crate::context::{Request, total};
 use crate::customers::{self, Customer};
 use crate::deals::hidden;
 use crate::ids;
+use crate::loaders;
 use crate::page::{PageArgs, Total, connection};
 use crate::products::{self, Product};
 use crate::scalars::DateTime;
@@ -331,17 +330,11 @@ async fn newest(
 ) -> std::result::Result<Page<domain::Complaint>, Error> {
     let batch = request.asker();
     let page = request.loaders().newest_complaints.load((customer, size), |keys| async move {
-        // One query can ask for several sizes under different names; each is a batch of its own.
-        let mut by_size: HashMap<u32, Vec<CustomerId>> = HashMap::new();
-        for (customer, size) in keys {
-            by_size.entry(size).or_default().push(customer);
-        }
-        let mut pages = HashMap::new();
-        for (size, customers) in by_size {
-            let found = batch.query(&NewestComplaintsOfCustomers { customers, size }).await?;
-            pages.extend(found.into_iter().map(|(customer, page)| ((customer, size), page)));
-        }
-        Ok(pages)
+        loaders::by_size(keys, |customers, size| {
+            let batch = batch.clone();
+            async move { batch.query(&NewestComplaintsOfCustomers { customers, size }).await }
+        })
+        .await
     });
     Ok(page.await?.unwrap_or_default())
 }

@@ -1,7 +1,5 @@
 //! Deals and their credit lines in GraphQL.
 
-use std::collections::HashMap;
-
 use async_graphql::{Context, ID, InputObject, Object, Result};
 use evenhand_app::deals::{
     CountDeals, CountDealsOfCustomers, CreditLinesByDeals, DealsByIds, ListDeals, NewestDealsOfCustomers,
@@ -18,6 +16,7 @@ use crate::context::{Request, total};
 use crate::customers::{self, Customer};
 use crate::filters::{DateTimeFilter, IdFilter, OptionalIdFilter, TextFilter, combine, enum_filter, ranges};
 use crate::ids;
+use crate::loaders;
 use crate::page::{PageArgs, Total, connection};
 use crate::products::{self, Product};
 use crate::scalars::{Currency, Date, DateTime, Decimal, Money};
@@ -248,17 +247,11 @@ async fn newest(
 ) -> std::result::Result<Page<domain::Deal>, Error> {
     let batch = request.asker();
     let page = request.loaders().newest_deals.load((customer, size), |keys| async move {
-        // One query can ask for several sizes under different names; each is a batch of its own.
-        let mut by_size: HashMap<u32, Vec<CustomerId>> = HashMap::new();
-        for (customer, size) in keys {
-            by_size.entry(size).or_default().push(customer);
-        }
-        let mut pages = HashMap::new();
-        for (size, customers) in by_size {
-            let found = batch.query(&NewestDealsOfCustomers { customers, size }).await?;
-            pages.extend(found.into_iter().map(|(customer, page)| ((customer, size), page)));
-        }
-        Ok(pages)
+        loaders::by_size(keys, |customers, size| {
+            let batch = batch.clone();
+            async move { batch.query(&NewestDealsOfCustomers { customers, size }).await }
+        })
+        .await
     });
     Ok(page.await?.unwrap_or_default())
 }

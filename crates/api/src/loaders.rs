@@ -4,7 +4,7 @@
 //! on the same task, can note theirs; whoever comes back first fetches for all. A loader lives as long as a
 //! request and belongs to its actor, so nothing is shared between callers.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -66,6 +66,27 @@ where
         state.batches.clear();
         state.waiting.clear();
     }
+}
+
+/// What belongs to each key with a size. One query can ask for several sizes under different names; each is a batch of
+/// its own.
+pub(crate) async fn by_size<K, V, F>(
+    keys: Vec<(K, u32)>,
+    fetch: impl Fn(Vec<K>, u32) -> F,
+) -> Result<HashMap<(K, u32), V>>
+where
+    K: Eq + Hash,
+    F: Future<Output = Result<HashMap<K, V>>>,
+{
+    let mut sizes: BTreeMap<u32, Vec<K>> = BTreeMap::new();
+    for (key, size) in keys {
+        sizes.entry(size).or_default().push(key);
+    }
+    let mut found = HashMap::new();
+    for (size, keys) in sizes {
+        found.extend(fetch(keys, size).await?.into_iter().map(|(key, value)| ((key, size), value)));
+    }
+    Ok(found)
 }
 
 #[cfg(test)]

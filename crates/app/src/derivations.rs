@@ -118,8 +118,7 @@ pub(crate) async fn people_of(
     let above = reader.unscoped_teams_above().await?;
     let people = |(team, day): (TeamId, NaiveDate)| {
         let within = |stay: &&Stay| above.get(&stay.team_id).is_some_and(|above| above.contains(&team));
-        let lasts = |stay: &&Stay| stay.valid_from <= day && stay.valid_to.is_none_or(|until| until > day);
-        each_once(stays.iter().filter(lasts).filter(within).map(|stay| stay.user_id))
+        each_once(stays.iter().filter(|stay| stay.covers(day)).filter(within).map(|stay| stay.user_id))
     };
     Ok(wanted.iter().map(|&asked| (asked, people(asked))).collect())
 }
@@ -129,8 +128,9 @@ pub(crate) fn people_in(stays: &[Stay]) -> Vec<UserId> {
     each_once(stays.iter().map(|stay| stay.user_id))
 }
 
-fn each_once(people: impl Iterator<Item = UserId>) -> Vec<UserId> {
-    people.collect::<BTreeSet<_>>().into_iter().collect()
+/// Each of some ids once, in order.
+pub(crate) fn each_once<Id: Ord>(ids: impl Iterator<Item = Id>) -> Vec<Id> {
+    ids.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// The day of the period that lies nearest to `today`.

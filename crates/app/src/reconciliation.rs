@@ -12,6 +12,7 @@ use evenhand_domain::reconciliation::{CreditFigure, Reconciliation, Segments, Te
 use evenhand_domain::time::{Period, Timestamp};
 use evenhand_persistence::Reader;
 
+use crate::derivations::people_in;
 use crate::door::Query;
 
 /// Which facts count: those of a period, up to an instant.
@@ -138,9 +139,7 @@ impl Query for RevenueOfTeams {
         let stays = reader.unscoped_stays(window, Some(&visible)).await?;
         let above = reader.unscoped_teams_above().await?;
         let segments = Segments::new(window, reader.grant().zone(), &stays);
-        let mut users: Vec<UserId> = stays.iter().map(|stay| stay.user_id).collect();
-        users.sort_unstable();
-        users.dedup();
+        let users = people_in(&stays);
         let credited = reader.unscoped_credits_of_users(&users, window, segments.cuts()).await?;
         let revenue = segments.by_team(&credited, &stays, &above)?;
         // Teams above the visible ones got a part of their figure; it is not theirs to show.
