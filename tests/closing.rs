@@ -100,6 +100,10 @@ async fn a_period_is_closed_when_all_is_counted_and_stays_as_it_was(t: TestApp) 
     won(&s, 25).await;
     assert_eq!(result(&s, None).await, json!([true, "3", "1"]));
     assert_eq!(result(&s, Some("2026-02-15T00:00:00Z")).await, json!([false, "2", "2"]), "an earlier moment");
+    let twice = "query($id: ID!) { node(id: $id) { ... on Target { now: attainment { frozen } \
+                 then: attainment(asOf: \"2026-03-01T12:00:00Z\") { frozen } } } }";
+    let frozen = s.rosa.gql(twice, json!({ "id": id })).await.ok()["node"].clone();
+    assert_eq!(frozen, json!({ "now": { "frozen": true }, "then": { "frozen": true } }));
     for (name, input) in [
         ("counterTarget", json!({ "goal": { "deals": 3 } })),
         ("amendTarget", json!({ "goal": { "deals": 3 }, "effectiveFrom": "2026-02-20" })),

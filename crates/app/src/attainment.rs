@@ -21,6 +21,7 @@ use evenhand_domain::targets::{Metric, Quantity, Target, TargetLevel, TargetLine
 use evenhand_domain::time::{DateRange, Period, PeriodKind, Timestamp};
 use evenhand_persistence::Reader;
 
+use crate::derivations::each_once;
 use crate::door::Query;
 
 mod leaderboard;
@@ -195,9 +196,7 @@ impl Work {
         let end = looks.iter().map(|look| look.period.end()).max().unwrap_or_default();
         let whole = DateRange { from, to: to.max(end) };
         let crews = crews(reader, looks, whole).await?;
-        let mut people: Vec<UserId> = crews.values().flat_map(Crew::people).collect();
-        people.sort_unstable();
-        people.dedup();
+        let people = each_once(crews.values().flat_map(Crew::people));
         let (position, found) = reader.unscoped_facts_with_position(Some(&people), facts_of).await?;
         let mut facts: HashMap<UserId, Vec<Fact>> = HashMap::new();
         for fact in found {
@@ -258,8 +257,7 @@ async fn crews(
             TargetOwner::Team(team) => teams.push(team),
         }
     }
-    teams.sort_unstable();
-    teams.dedup();
+    let teams = each_once(teams.into_iter());
     if teams.is_empty() {
         return Ok(crews);
     }
@@ -285,10 +283,11 @@ pub(crate) async fn attain_all(reader: &Reader<'_>, looks: &[Look<'_>]) -> Resul
         (look.as_of >= look.period.last_instant(zone)).then_some(target.id)
     };
     let ids: Vec<TargetId> = looks.iter().filter_map(closed).collect();
-    let mut snapshots = if ids.is_empty() { HashMap::new() } else { reader.unscoped_snapshots(&ids).await? };
+    let snapshots = if ids.is_empty() { HashMap::new() } else { reader.unscoped_snapshots(&ids).await? };
     let mut attained: Vec<Option<Attained>> = Vec::new();
     for look in looks {
-        let frozen = closed(look).and_then(|id| snapshots.remove(&id));
+        // One target can be looked at twice.
+        let frozen = closed(look).and_then(|id| snapshots.get(&id));
         attained.push(frozen.map(|frozen| {
             look.told(frozen.position, Some(frozen.clone()), frozen.lines.clone(), Vec::new())
         }));
