@@ -22,6 +22,7 @@ mod daily_facts;
 mod deals;
 mod documents;
 mod edge;
+mod escalations;
 mod feed;
 mod golden;
 mod http;

@@ -73,6 +73,15 @@ fn queries() -> Vec<Sample> {
             }
             .boxed()
         }),
+        mutation("Mutation.updateSlaPolicy", "slaPolicy { id name }", |w| {
+            async {
+                let input = json!({ "name": format!("Policy {}", w.unique().await), "ackMinutes": 1,
+                    "firstResponseMinutes": 2, "updateMinutes": 3, "resolutionMinutes": 4 });
+                let created = w.admin().mutate("createSlaPolicy", input, "slaPolicy { id }").await;
+                json!({ "id": created.ok()["slaPolicy"]["id"], "version": 1, "isActive": false })
+            }
+            .boxed()
+        }),
     ]
 }
 
@@ -111,6 +120,21 @@ fn last_steps() -> Vec<Sample> {
         mutation("Mutation.offerResponse", FIELDS, |w| after(w, 3, json!({ "text": "Canary" })).boxed()),
         mutation("Mutation.acceptResponse", FIELDS, |w| after(w, 4, json!({})).boxed()),
         mutation("Mutation.disputeResponse", FIELDS, |w| after(w, 4, json!({ "reason": "Canary" })).boxed()),
+        mutation("Mutation.acceptEscalation", FIELDS, |w| {
+            async {
+                // A dispute raises a rung.
+                let offered = after(w, 4, json!({ "reason": "Canary" })).await;
+                let disputed = w.northerner().mutate(
+                    "disputeResponse",
+                    offered.clone(),
+                    "complaint { version escalations { id } }",
+                );
+                let disputed = disputed.await.ok()["complaint"].clone();
+                json!({ "id": offered["id"], "version": disputed["version"],
+                    "escalationId": disputed["escalations"][0]["id"] })
+            }
+            .boxed()
+        }),
         mutation("Mutation.closeComplaint", FIELDS, |w| {
             after(w, 5, json!({ "rootCause": "CANARY" })).boxed()
         }),

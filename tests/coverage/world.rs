@@ -197,6 +197,11 @@ impl World {
         &self.actors.iter().find(|actor| actor.name == name).expect("an actor").client
     }
 
+    /// The administrator.
+    pub(crate) fn admin(&self) -> Client {
+        self.t.admin()
+    }
+
     /// The rep in the north.
     pub(crate) fn northerner(&self) -> &Client {
         self.client("rep")

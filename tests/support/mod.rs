@@ -242,9 +242,11 @@ impl TestApp {
         }
     }
 
-    /// Runs all due jobs, such as mails and imports, and what they cause.
+    /// Runs all due jobs, such as mails and imports, and what they cause, and raises the rungs of complaints whose time
+    /// has come.
     pub(crate) async fn run_jobs(&self) {
         while self.app.run_due_job().await.expect("a job or none") {}
+        while self.app.look_at_due_complaints().await.expect("complaints or none") > 0 {}
         self.settle().await;
     }
 

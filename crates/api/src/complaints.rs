@@ -26,11 +26,13 @@ use crate::scalars::DateTime;
 use crate::users::{self, User};
 use crate::wire::Wire;
 
+mod escalations;
 mod filter;
 mod inputs;
 mod mutations;
 pub(crate) mod policies;
 
+use escalations::Escalation;
 use filter::{ComplaintFilter, ComplaintOrder};
 pub(crate) use mutations::ComplaintMutations;
 use policies::SlaClock;
@@ -173,6 +175,12 @@ impl Complaint {
     /// All clocks that ever ran, in the order in which they began.
     async fn clocks(&self) -> Vec<SlaClock> {
         self.0.clocks.iter().cloned().map(SlaClock).collect()
+    }
+
+    /// The rungs of the ladder that were raised, in that order: who was told that something was about to be late, was
+    /// late, or was left alone, and who took charge.
+    async fn escalations(&self) -> Vec<Escalation> {
+        self.0.escalations.iter().cloned().map(Escalation).collect()
     }
 
     /// Who is awaited; null while nobody is, and while the customer is to answer a response.

@@ -36,6 +36,7 @@ impl Command for CreateWorkCalendar {
         let change = WorkCalendar::create(&self.0, tx.new_id(), tx.now())?;
         if self.0.is_default {
             clear_default(tx).await?;
+            tx.look_at_all_complaints().await?;
         }
         tx.save(change).await
     }
@@ -65,7 +66,9 @@ impl Command for UpdateWorkCalendar {
         if self.update.is_default == Some(true) && !calendar.is_default {
             clear_default(tx).await?;
         }
-        tx.save(change).await
+        let calendar = tx.save(change).await?;
+        tx.look_at_all_complaints().await?;
+        Ok(calendar)
     }
 }
 
@@ -91,7 +94,9 @@ impl Command for RecordLeave {
         let user = load(tx, self.user, self.version).await?;
         let present = tx.read().leaves_of_users(&[user.id]).await?.remove(&user.id).unwrap_or_default();
         let input = NewLeave { id: tx.new_id(), from: self.from, to: self.to };
-        tx.save_leave(user.record_leave(&input, &present, tx.now())?).await
+        let user = tx.save_leave(user.record_leave(&input, &present, tx.now())?).await?;
+        tx.look_at_complaints_of(user.id).await?;
+        Ok(user)
     }
 }
 
@@ -115,7 +120,9 @@ impl Command for CancelLeave {
         let user = load(tx, self.user, self.version).await?;
         let present = tx.read().leaves_of_users(&[user.id]).await?.remove(&user.id).unwrap_or_default();
         let leave = present.into_iter().find(|leave| leave.id == self.leave).ok_or(Error::NotFound);
-        tx.delete_leave(user.cancel_leave(leave.referenced("leaveId")?, tx.now())).await
+        let user = tx.delete_leave(user.cancel_leave(leave.referenced("leaveId")?, tx.now())).await?;
+        tx.look_at_complaints_of(user.id).await?;
+        Ok(user)
     }
 }
 

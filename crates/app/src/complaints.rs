@@ -17,9 +17,10 @@ use crate::door::Query;
 
 mod handling;
 mod policies;
+mod timers;
 
 pub use handling::{HandleComplaint, Step};
-pub use policies::{CountSlaPolicies, CreateSlaPolicy, ListSlaPolicies, SlaPoliciesByIds};
+pub use policies::{CountSlaPolicies, CreateSlaPolicy, ListSlaPolicies, SlaPoliciesByIds, UpdateSlaPolicy};
 
 /// Writes a complaint down; its clocks run from now.
 #[derive(Debug)]

@@ -92,6 +92,11 @@ impl Sides {
     }
 }
 
+/// Who leads a team above a person and may set their targets.
+pub(crate) async fn managers_of(reader: &Reader<'_>, person: UserId) -> Result<Vec<UserId>> {
+    Ok(Sides::of(reader, TargetOwner::User(person)).await?.managers)
+}
+
 /// The caller as the target's rules see them.
 async fn acting(tx: &Tx, owner: TargetOwner) -> Result<Acting> {
     let person = person(tx)?;

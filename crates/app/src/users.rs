@@ -54,6 +54,7 @@ impl Command for UpdateUser {
         }
         let other_admins = tx.read().other_admins(self.id).await?;
         let user = tx.save(user.update(&self.update, other_admins, tx.now())?).await?;
+        tx.look_at_complaints_of(user.id).await?;
         if user.status == UserStatus::Deactivated {
             for session in tx.read().unscoped_open_sessions(user.id).await? {
                 if let Some(change) = session.end(EndReason::Deactivated, tx.now()) {

@@ -33,7 +33,7 @@ mod workflow;
 pub use clocks::{ClockKind, ClockOutcome, DeadlineRevision, Pause, RevisionReason, SlaClock};
 pub use escalation::{
     ACCEPT_MINUTES_MAX, Absence, CONDITION_RUNG, Escalation, EscalationCause, EscalationKey, EscalationRole,
-    PERCENT_MAX, PendingRung, RUNGS_MAX, Rung, STANDARD_LADDER,
+    PERCENT_MAX, PendingRung, RUNGS_MAX, Rung, STANDARD_LADDER, Standing,
 };
 pub use intake::{
     ADDRESSES_MAX, ATTACHMENT_BYTES_MAX, ATTACHMENTS_MAX, Attachment, MEDIA_TYPES, NewComplaint, Remedy,

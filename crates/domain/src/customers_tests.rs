@@ -225,6 +225,7 @@ fn a_customer_is_given_to_somebody_else_who_is_here_or_to_nobody() {
         email: None,
         role: Role::Rep,
         status,
+        deactivated_at: None,
         hired_on: None,
         calendar_id: None,
         created_at: at(NOW),

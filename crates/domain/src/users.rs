@@ -95,6 +95,8 @@ pub struct User {
     pub role: Role,
     /// Whether they can sign in.
     pub status: UserStatus,
+    /// Since when they cannot sign in any more.
+    pub deactivated_at: Option<Timestamp>,
     /// First day of work, where known.
     pub hired_on: Option<NaiveDate>,
     /// Whose hours count for them; `None` for those of the organisation.
@@ -167,6 +169,7 @@ impl User {
                 email: email?,
                 role: input.role,
                 status: UserStatus::Pending,
+                deactivated_at: None,
                 hired_on: input.hired_on,
                 calendar_id: None,
                 created_at: now,
@@ -210,6 +213,8 @@ impl User {
         }
         after.role = input.role.unwrap_or(self.role);
         after.status = input.status.unwrap_or(self.status);
+        after.deactivated_at =
+            (after.status == UserStatus::Deactivated).then_some(self.deactivated_at.unwrap_or(now));
         after.hired_on = input.hired_on.or(self.hired_on);
         after.calendar_id = input.calendar_id.clone().apply(self.calendar_id);
         after.updated_at = now;

@@ -29,6 +29,9 @@ use crate::{counters, customers, row};
 
 mod policies;
 pub(crate) mod surveys;
+mod timers;
+
+pub use timers::DueComplaint;
 
 row::entity!(entity, "complaints", {
     #[sea_orm(primary_key, auto_increment = false)]
@@ -72,6 +75,7 @@ row::entity!(entity, "complaints", {
     ended_at: Option<DateTimeUtc>,
     created_at: DateTimeUtc,
     updated_at: DateTimeUtc,
+    look_at: Option<DateTimeUtc>,
 });
 use entity::{Column, Entity, Model as Row};
 
@@ -130,7 +134,8 @@ fn restore(row: Row) -> Result<Complaint> {
     })
 }
 
-fn to_row(org_id: Uuid, complaint: &Complaint) -> Result<Row> {
+/// `now` is when to look at it next, as long as it is open: what was written may have something to raise.
+fn to_row(org_id: Uuid, complaint: &Complaint, now: Timestamp) -> Result<Row> {
     let severity = |severity: Option<Severity>| severity.map(|severity| severity.as_str().to_owned());
     Ok(Row {
         org_id,
@@ -172,18 +177,20 @@ fn to_row(org_id: Uuid, complaint: &Complaint) -> Result<Row> {
         ended_at: complaint.ended_at.map(Timestamp::utc),
         created_at: complaint.created_at.utc(),
         updated_at: complaint.updated_at.utc(),
+        look_at: complaint.state.is_open().then_some(now.utc()),
     })
 }
 
 impl Stored for Complaint {
     async fn insert(&self, tx: &Tx) -> Result<()> {
-        row::insert::<Entity>(&tx.db, to_row(tx.org()?, self)?).await
+        row::insert::<Entity>(&tx.db, to_row(tx.org()?, self, tx.now())?).await
     }
 
     async fn update(&self, tx: &Tx, expected: Version) -> Result<()> {
         let org = tx.org()?;
         let columns = [Column::OrgId, Column::Id, Column::Version];
-        row::update::<Entity>(&tx.db, to_row(org, self)?, columns, (org, self.id.uuid(), expected)).await
+        row::update::<Entity>(&tx.db, to_row(org, self, tx.now())?, columns, (org, self.id.uuid(), expected))
+            .await
     }
 }
 

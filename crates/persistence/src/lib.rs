@@ -44,6 +44,7 @@ mod users;
 mod visibility;
 
 pub use backend::{StoreOptions, count_statements};
+pub use complaints::DueComplaint;
 pub use events::{About, AuditFault, AuditReport, EventFilter, EventRecord};
 pub use health::{Health, SchemaState};
 pub use idempotency::{KeyName, KeyState};

@@ -53,7 +53,7 @@ pub(crate) async fn serve(
     let server = listen(api.clone(), settings)?;
     let handle = server.handle();
     let mut server = tokio::spawn(server);
-    let jobs = settings.worker.enabled.then(|| Background::jobs(&app));
+    let workers = if settings.worker.enabled { Background::workers(&app) } else { Vec::new() };
     let sequencer = Background::sequencer(&app);
     tracing::info!(address = %settings.http.address, "serving");
     on_ready()?;
@@ -61,9 +61,7 @@ pub(crate) async fn serve(
     let ended = tokio::select! {
         ended = &mut server => Some(ended),
         patient = signals.next() => {
-            if let Some(jobs) = &jobs {
-                jobs.tell();
-            }
+            workers.iter().for_each(Background::tell);
             drain(&api, &mut signals, patient).await;
             None
         }
@@ -74,8 +72,8 @@ pub(crate) async fn serve(
     if ended.is_none() {
         stop_http(&api, &handle, &mut signals).await;
     }
-    if let Some(jobs) = jobs {
-        jobs.end().await;
+    for worker in workers {
+        worker.end().await;
     }
     finish(store, settings).await;
     match ended {
@@ -92,11 +90,14 @@ pub(crate) async fn serve(
 /// When signals cannot be received.
 pub(crate) async fn work(app: App, store: Store, settings: &Settings) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
-    let (jobs, sequencer) = (Background::jobs(&app), Background::sequencer(&app));
+    let (workers, sequencer) = (Background::workers(&app), Background::sequencer(&app));
     tracing::info!("working");
     signals.next().await;
     tracing::info!("stopping");
-    jobs.end().await;
+    workers.iter().for_each(Background::tell);
+    for worker in workers {
+        worker.end().await;
+    }
     sequencer.end().await;
     finish(store, settings).await;
     Ok(())
@@ -151,16 +152,25 @@ struct Background {
 }
 
 impl Background {
-    fn jobs(app: &App) -> Self {
-        let stop = watch::Sender::new(false);
-        let (app, stopped) = (app.clone(), stop.subscribe());
-        Self { name: "jobs", stop, task: tokio::spawn(async move { app.run_jobs(stopped).await }) }
+    /// What any node of a cluster may do, and several at once.
+    fn workers(app: &App) -> Vec<Self> {
+        vec![
+            Self::start("jobs", app, |app, stop| async move { app.run_jobs(stop).await }),
+            Self::start("timers", app, |app, stop| async move { app.run_timers(stop).await }),
+        ]
     }
 
     fn sequencer(app: &App) -> Self {
+        Self::start("sequencer", app, |app, stop| async move { app.run_sequencer(stop).await })
+    }
+
+    fn start<F>(name: &'static str, app: &App, run: impl FnOnce(App, watch::Receiver<bool>) -> F) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
         let stop = watch::Sender::new(false);
-        let (app, stopped) = (app.clone(), stop.subscribe());
-        Self { name: "sequencer", stop, task: tokio::spawn(async move { app.run_sequencer(stopped).await }) }
+        let task = tokio::spawn(run(app.clone(), stop.subscribe()));
+        Self { name, stop, task }
     }
 
     fn tell(&self) {

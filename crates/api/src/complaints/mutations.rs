@@ -9,6 +9,7 @@ use evenhand_domain::error::Problem;
 use evenhand_domain::id::EntityId;
 
 use super::Complaint;
+use super::escalations::AcceptEscalationInput;
 use super::inputs::{
     AcceptResponseInput, AcknowledgeComplaintInput, AddComplaintNoteInput, AssessComplaintInput,
     AssignComplaintInput, AwaitComplaintInput, CloseComplaintInput, DisputeResponseInput,
@@ -127,6 +128,14 @@ payload! {
     /// Result of `mergeComplaint`.
     MergeComplaintPayload {
         /// The ended duplicate; null when the input was wrong.
+        complaint: Complaint
+    }
+}
+
+payload! {
+    /// Result of `acceptEscalation`.
+    AcceptEscalationPayload {
+        /// The complaint after the step; null when the input was wrong.
         complaint: Complaint
     }
 }
@@ -304,5 +313,19 @@ impl ComplaintMutations {
             handle(ctx, &input.id, input.version, step).await
         };
         MergeComplaintPayload::of(result.await)
+    }
+
+    /// Takes charge of an escalation: the next rung is not raised for want of somebody. For those whom it names,
+    /// managers in whose reach the complaint lies unless it names the administrators, and administrators.
+    async fn accept_escalation(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which escalation of which complaint.")] input: AcceptEscalationInput,
+    ) -> Result<AcceptEscalationPayload> {
+        let result = async {
+            let step = Step::AcceptEscalation(id_at(&input.escalation_id, "escalationId")?);
+            handle(ctx, &input.id, input.version, step).await
+        };
+        AcceptEscalationPayload::of(result.await)
     }
 }

@@ -1,20 +1,24 @@
 //! Clocks of complaints, and the policies that set them, in GraphQL.
 
-use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
-use evenhand_app::complaints::{CountSlaPolicies, CreateSlaPolicy, ListSlaPolicies, SlaPoliciesByIds};
+use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, Result, SimpleObject};
+use evenhand_app::complaints::{
+    CountSlaPolicies, CreateSlaPolicy, ListSlaPolicies, SlaPoliciesByIds, UpdateSlaPolicy,
+};
 use evenhand_domain::complaints::{
     self as domain, Channel, ClockKind, ClockMinutes, ClockOutcome, Criteria, NewSlaPolicy, RevisionReason,
-    Severity,
+    Severity, SlaPolicyUpdate,
 };
 use evenhand_domain::customers::CustomerGrade;
 use evenhand_domain::error::Problems;
 use evenhand_domain::id::SlaPolicyId;
 
+use super::escalations::{LadderRung, LadderRungInput, ladder};
 use crate::calendars::{self, WorkCalendar};
 use crate::context::{Request, total};
 use crate::error::payload;
 use crate::ids;
 use crate::page::{PageArgs, connection};
+use crate::patch::patch;
 use crate::products::{self, Product};
 use crate::scalars::DateTime;
 use crate::wire::Wire;
@@ -219,6 +223,11 @@ impl SlaPolicy {
         self.0.minutes.resolution
     }
 
+    /// Who is told when the time of a clock passes, lowest rung first.
+    async fn ladder(&self) -> Vec<LadderRung> {
+        self.0.ladder.iter().map(LadderRung::from).collect()
+    }
+
     /// Whether complaints are still given to it.
     async fn is_active(&self) -> bool {
         self.0.is_active
@@ -288,6 +297,9 @@ pub(crate) struct CreateSlaPolicyInput {
     update_minutes: i32,
     /// Open minutes until it is settled.
     resolution_minutes: i32,
+    /// Who is told when the time of a clock passes, 1 to 10 rungs, lowest first. If not given: the owner at 50 %, whoever
+    /// leads them at 75 %, managers at 100 % and administrators at 150 %.
+    ladder: Option<Vec<LadderRungInput>>,
 }
 
 impl CreateSlaPolicyInput {
@@ -308,9 +320,75 @@ impl CreateSlaPolicyInput {
                 update: self.update_minutes,
                 resolution: self.resolution_minutes,
             };
-            let new =
-                NewSlaPolicy { name: self.name, criteria, calendar_id: calendar_id?, minutes, ladder: None };
-            Some(CreateSlaPolicy(new))
+            Some(CreateSlaPolicy(NewSlaPolicy {
+                name: self.name,
+                criteria,
+                calendar_id: calendar_id?,
+                minutes,
+                ladder: ladder(self.ladder),
+            }))
+        })
+    }
+}
+
+/// Input of `updateSlaPolicy`; what is left out stays. What a policy is for stays as well: another kind of complaint gets
+/// a policy of its own.
+#[derive(InputObject)]
+pub(crate) struct UpdateSlaPolicyInput {
+    /// The policy.
+    id: ID,
+    /// The version that you read.
+    version: i32,
+    /// Name, unique in the organisation, 1 to 200 characters.
+    name: Option<String>,
+    /// On whose hours its clocks run; null for those of the organisation's default calendar.
+    calendar_id: MaybeUndefined<ID>,
+    /// All four clocks, each 1 to 527040 open minutes.
+    minutes: Option<ClockMinutesInput>,
+    /// Who is told when the time of a clock passes, 1 to 10 rungs, lowest first.
+    ladder: Option<Vec<LadderRungInput>>,
+    /// Whether complaints are still given to it; those that follow it go on.
+    is_active: Option<bool>,
+}
+
+/// How long each clock may run, in open minutes.
+#[derive(InputObject)]
+pub(crate) struct ClockMinutesInput {
+    /// Until the customer is told that the complaint has arrived.
+    ack_minutes: i32,
+    /// Until the customer hears something of substance.
+    first_response_minutes: i32,
+    /// Between two pieces of news for the customer.
+    update_minutes: i32,
+    /// Until it is settled.
+    resolution_minutes: i32,
+}
+
+impl From<ClockMinutesInput> for ClockMinutes {
+    fn from(input: ClockMinutesInput) -> Self {
+        Self {
+            ack: input.ack_minutes,
+            first_response: input.first_response_minutes,
+            update: input.update_minutes,
+            resolution: input.resolution_minutes,
+        }
+    }
+}
+
+impl UpdateSlaPolicyInput {
+    fn parse(self) -> evenhand_domain::error::Result<UpdateSlaPolicy> {
+        let mut problems = Problems::default();
+        let id = problems.take("id", ids::decode(&self.id));
+        let calendar_id = problems.take("calendarId", patch(self.calendar_id).check(ids::decode));
+        problems.finish_with(|| {
+            let update = SlaPolicyUpdate {
+                name: self.name,
+                calendar_id: calendar_id?,
+                minutes: self.minutes.map(ClockMinutes::from),
+                ladder: ladder(self.ladder),
+                is_active: self.is_active,
+            };
+            Some(UpdateSlaPolicy { id: id?, version: self.version, update })
         })
     }
 }
@@ -319,6 +397,14 @@ payload! {
     /// Result of `createSlaPolicy`.
     CreateSlaPolicyPayload {
         /// The new policy; null when the input was wrong.
+        sla_policy: SlaPolicy
+    }
+}
+
+payload! {
+    /// Result of `updateSlaPolicy`.
+    UpdateSlaPolicyPayload {
+        /// The policy after the change; null when the input was wrong.
         sla_policy: SlaPolicy
     }
 }
@@ -337,5 +423,15 @@ impl SlaPolicyMutations {
         #[graphql(desc = "The new policy.")] input: CreateSlaPolicyInput,
     ) -> Result<CreateSlaPolicyPayload> {
         CreateSlaPolicyPayload::of(async { Request::of(ctx).execute(&input.parse()?).await }.await)
+    }
+
+    /// Changes a policy. The clocks that follow it are recalculated within seconds; what they promised before stays in
+    /// their revisions, and a deadline that was missed stays missed. For administrators.
+    async fn update_sla_policy(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to change.")] input: UpdateSlaPolicyInput,
+    ) -> Result<UpdateSlaPolicyPayload> {
+        UpdateSlaPolicyPayload::of(async { Request::of(ctx).execute(&input.parse()?).await }.await)
     }
 }

@@ -1,21 +1,22 @@
 //! What is done with complaints, and by which policy and hours their clocks are computed then.
 
-use evenhand_domain::access::Permission;
+use evenhand_domain::access::{Actor, Permission, Principal};
 use evenhand_domain::calendars::WorkHours;
 use evenhand_domain::change::Version;
 use evenhand_domain::complaints::{
     Assessment, Case, CloseComplaint, Complaint, Handling, NewAwait, NewComplaint, NewNote, NewResponse,
-    Reopening, Service, SlaPolicy, choose,
+    Reopening, Service, SlaPolicy, Standing, choose,
 };
 use evenhand_domain::error::{Error, Problem, Reference, Result};
-use evenhand_domain::id::{ComplaintId, UserId, WorkCalendarId};
+use evenhand_domain::id::{ComplaintId, EscalationId, UserId, WorkCalendarId};
 use evenhand_persistence::Tx;
 
 use super::RecordComplaint;
 use crate::door::Command;
+use crate::targets::managers_of;
 
 /// What the clocks of a complaint are computed by now.
-struct Basis {
+pub(super) struct Basis {
     policy: Option<SlaPolicy>,
     calendar: Option<(WorkCalendarId, Version)>,
     hours: WorkHours,
@@ -29,7 +30,7 @@ impl Basis {
     }
 
     /// By the policy that the complaint follows, as it is now.
-    async fn followed(tx: &Tx, complaint: &Complaint) -> Result<Self> {
+    pub(super) async fn followed(tx: &Tx, complaint: &Complaint) -> Result<Self> {
         let policy = match complaint.policy().and_then(|stamp| stamp.policy_id) {
             Some(id) => Some(tx.read().sla_policy(id).await?),
             None => None,
@@ -50,7 +51,7 @@ impl Basis {
         Ok(Self { policy, calendar, hours })
     }
 
-    fn handling(&self, tx: &Tx) -> Handling<'_> {
+    pub(super) fn handling(&self, tx: &Tx) -> Handling<'_> {
         let service = Service::new(self.policy.as_ref(), self.calendar, &self.hours);
         Handling { by: tx.grant().user(), service, now: tx.now() }
     }
@@ -129,6 +130,8 @@ pub enum Step {
     DeclareOutOfScope(String),
     /// It is a duplicate of this one, which lives on.
     MergeInto(ComplaintId),
+    /// The caller takes charge of this escalation.
+    AcceptEscalation(EscalationId),
 }
 
 /// Takes a step with a complaint.
@@ -175,9 +178,19 @@ impl Command for HandleComplaint {
             Step::Reopen(reason) => return reopen(tx, &complaint, reason, &handling).await,
             Step::DeclareOutOfScope(reason) => complaint.declare_out_of_scope(reason, &handling),
             Step::MergeInto(survivor) => return merge(tx, &complaint, *survivor).await,
+            Step::AcceptEscalation(id) => {
+                complaint.accept_escalation(*id, &standing(tx, &complaint).await?, &handling)
+            }
         };
         tx.save(change?).await
     }
+}
+
+/// The caller as the ladder sees them; nobody takes charge in the name of the system.
+async fn standing(tx: &Tx, complaint: &Complaint) -> Result<Standing> {
+    let Actor::User(Principal { user, role, .. }) = tx.grant().actor() else { return Err(Error::Forbidden) };
+    let leads = managers_of(&tx.read(), complaint.owner_id).await?;
+    Ok(Standing { user_id: user, role, leads_owner: leads.contains(&user) })
 }
 
 async fn close(

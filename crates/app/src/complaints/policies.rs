@@ -1,10 +1,12 @@
 //! The policies that say how soon complaints are answered.
 
 use evenhand_domain::access::Permission;
-use evenhand_domain::complaints::{NewSlaPolicy, SlaPolicy};
-use evenhand_domain::error::{Reference, Result};
+use evenhand_domain::change::Version;
+use evenhand_domain::complaints::{NewSlaPolicy, SlaPolicy, SlaPolicyUpdate};
+use evenhand_domain::error::{Error, Reference, Result};
 use evenhand_domain::id::SlaPolicyId;
 use evenhand_domain::page::{Page, PageRequest};
+use evenhand_domain::patch::Patch;
 use evenhand_persistence::{Reader, Tx};
 
 use crate::door::{Command, Query};
@@ -26,6 +28,35 @@ impl Command for CreateSlaPolicy {
             tx.read().work_calendar(calendar).await.referenced("calendarId")?;
         }
         tx.save(change).await
+    }
+}
+
+/// Changes a policy. The clocks that follow it are recalculated, and keep what they promised before.
+#[derive(Debug)]
+pub struct UpdateSlaPolicy {
+    /// Which policy.
+    pub id: SlaPolicyId,
+    /// The version that the client saw.
+    pub version: Version,
+    /// What to change.
+    pub update: SlaPolicyUpdate,
+}
+
+impl Command for UpdateSlaPolicy {
+    const PERMISSION: Permission = Permission::ManageSlaPolicies;
+    type Output = SlaPolicy;
+
+    async fn run(&self, tx: &mut Tx) -> Result<SlaPolicy> {
+        let policy = tx.read().sla_policy(self.id).await?;
+        if policy.version != self.version {
+            return Err(Error::Conflict);
+        }
+        if let Patch::Set(calendar) = self.update.calendar_id {
+            tx.read().work_calendar(calendar).await.referenced("calendarId")?;
+        }
+        let policy = tx.save(policy.update(&self.update, tx.now())?).await?;
+        tx.look_at_all_complaints().await?;
+        Ok(policy)
     }
 }
 

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::clocks::{ClockKind, SlaClock};
 use super::policies::Service;
 use super::{Complaint, Handling, Step};
+use crate::access::Role;
 use crate::change::{Change, EventKind};
 use crate::error::{Code, Problem, Problems, Result};
 use crate::id::{EscalationId, UserId};
@@ -71,6 +72,17 @@ wire_enum! {
         /// It was closed and is open again.
         Reopened = "REOPENED",
     }
+}
+
+/// Who offers to take charge of an escalation.
+#[derive(Clone, Copy, Debug)]
+pub struct Standing {
+    /// Who.
+    pub user_id: UserId,
+    /// What they are in the organisation.
+    pub role: Role,
+    /// Whether they lead the team of the owner, or a team above it.
+    pub leads_owner: bool,
 }
 
 /// One rung of a ladder. Rungs are counted from 1.
@@ -229,14 +241,16 @@ impl Complaint {
         Some(after.save(self, next.event).with_detail("escalation", escalation))
     }
 
-    /// Somebody takes charge of an escalation; that they are whom it names is for the caller to see to.
+    /// Somebody takes charge of an escalation.
     ///
     /// # Errors
-    /// `INVALID_TRANSITION` once the complaint has ended, and when somebody has taken charge already; `NOT_FOUND`.
+    /// `INVALID_TRANSITION` once the complaint has ended, and when somebody has taken charge already; `NOT_FOUND`;
+    /// `NOT_PERMITTED` for somebody whom it does not name. Managers in whose reach the complaint lies may take charge of
+    /// everything but what names the administrators, and those of everything.
     pub fn accept_escalation(
         &self,
         id: EscalationId,
-        by: UserId,
+        by: &Standing,
         handling: &Handling<'_>,
     ) -> Result<Change<Self>> {
         let mut after = self.begin(Step::AcceptEscalation, handling)?;
@@ -248,7 +262,23 @@ impl Complaint {
             let message = "Somebody has taken charge of this escalation already.";
             return Err(Problem::new(Code::InvalidTransition, message).at("escalationId").into());
         }
-        escalation.accepted = Some((by, handling.now));
+        let is_named = match escalation.role {
+            EscalationRole::Owner => by.user_id == self.owner_id,
+            EscalationRole::OwnerLead => by.leads_owner,
+            EscalationRole::AccountManager => Some(by.user_id) == self.account_manager_id,
+            EscalationRole::ServiceAgents => by.role == Role::ServiceAgent,
+            EscalationRole::Managers | EscalationRole::Admins => false,
+        };
+        let stands_above = match by.role {
+            Role::Admin => true,
+            Role::Manager => escalation.role != EscalationRole::Admins,
+            Role::Rep | Role::ServiceAgent | Role::Finance => false,
+        };
+        if !(is_named || stands_above) {
+            let message = "It is for somebody else to take charge: see the role that the escalation names.";
+            return Err(Problem::new(Code::NotPermitted, message).at("escalationId").into());
+        }
+        escalation.accepted = Some((by.user_id, handling.now));
         let view = escalation.view();
         Ok(after.save(self, EventKind::EscalationAccepted).with_detail("escalation", view))
     }
@@ -320,14 +350,14 @@ impl Complaint {
         PendingRung { arises_at: since, key, event: EventKind::ComplaintEscalated }
     }
 
-    /// The how manieth absence of its kind this one is.
+    /// The how manieth absence of its kind this one is: one that was told of keeps its number.
     fn absences(&self, absence: Absence) -> i32 {
         let (cause, since) = absence.since();
-        let earlier = self
-            .escalations
-            .iter()
-            .filter(|escalation| escalation.key.cause == cause && escalation.arises_at < since);
-        earlier.map(|escalation| escalation.key.occurrence).max().unwrap_or(0) + 1
+        let told = || self.escalations.iter().filter(|escalation| escalation.key.cause == cause);
+        match told().find(|escalation| escalation.arises_at == since) {
+            Some(same) => same.key.occurrence,
+            None => told().map(|escalation| escalation.key.occurrence).max().unwrap_or(0) + 1,
+        }
     }
 
     /// The rungs above those of which nobody takes charge.

@@ -31,6 +31,11 @@ fn id<T: EntityId>(number: u128) -> T {
     T::from_uuid(Uuid::from_u128(number))
 }
 
+/// An administrator, who may take charge of everything.
+fn admin(number: u128) -> Standing {
+    Standing { user_id: id(number), role: Role::Admin, leads_owner: false }
+}
+
 fn user(number: u128) -> User {
     let new = NewUser { name: "Rosa".into(), email: None, role: Role::ServiceAgent, hired_on: None };
     User::create(&new, id(number), at(MONDAY)).expect("a user").into_state()

@@ -92,17 +92,17 @@ fn who_does_not_take_charge_loses_it_to_the_next_rung() {
     let rungs = ["REOPENED/1 2.0 23 16:00", "REOPENED/1 3.0 24 10:00", "REOPENED/1 4.0 24 11:00"];
     assert_eq!(raised(&alone, &causes), rungs);
 
-    let taken = reopened.accept_escalation(id(50), id(2), &now).expect("a hand").into_state();
+    let taken = reopened.accept_escalation(id(50), &admin(2), &now).expect("a hand").into_state();
     assert_eq!(taken.escalations[0].accepted, Some((id(2), now.now)));
     assert_eq!(raised(&run(taken.clone(), &hours, None, &instants), &causes), ["REOPENED/1 2.0 23 16:00"]);
-    let twice = taken.accept_escalation(id(50), id(2), &now);
+    let twice = taken.accept_escalation(id(50), &admin(2), &now);
     assert_eq!(problems(twice), ["escalationId INVALID_TRANSITION"]);
     // Who takes charge of a lower rung does not stop the higher one, and the other way round it does.
     let higher = run(reopened, &hours, None, &["2026-11-24T10:00:00Z"]);
     let top = higher.escalations.last().expect("an escalation").id;
-    let held = higher.accept_escalation(top, id(2), &now).expect("a hand").into_state();
+    let held = higher.accept_escalation(top, &admin(2), &now).expect("a hand").into_state();
     assert_eq!(raised(&run(held, &hours, None, &instants), &causes).len(), 2);
-    let low = higher.accept_escalation(id(50), id(2), &now).expect("a hand").into_state();
+    let low = higher.accept_escalation(id(50), &admin(2), &now).expect("a hand").into_state();
     assert_eq!(raised(&run(low, &hours, None, &instants), &causes).len(), 3);
 }
 
@@ -176,9 +176,9 @@ fn a_deadline_that_moves_takes_its_rungs_along_and_repeats_none_that_did_not_mov
     // Ten days of eight hours: half of them have passed on the evening of Friday.
     let half = run(complaint, &hours, None, &["2026-11-27T17:00:00Z"]);
     assert_eq!(raised(&half, &causes), ["RESOLUTION/1 1.0 27 17:00"]);
-    let (first, by) = (half.escalations.last().expect("one").id, id(1));
+    let first = half.escalations.last().expect("one").id;
     let now = handling(&hours, "2026-11-27T17:00:00Z");
-    let taken = half.accept_escalation(first, by, &now).expect("a hand").into_state();
+    let taken = half.accept_escalation(first, &admin(1), &now).expect("a hand").into_state();
     let monday = handling(&hours, "2026-11-30T09:00:00Z");
     let until = at("2026-12-02T09:00:00Z");
     let waiting = taken.wait(&awaiting(Awaited::Customer, until), &monday).expect("a wait").into_state();
@@ -233,5 +233,36 @@ fn an_ended_complaint_raises_nothing() {
         let absence = Some(Absence::Gone(at(MONDAY)));
         assert!(complaint.pending_rungs(&service(&hours), absence).is_empty(), "{state:?}");
         assert_eq!(run(complaint.clone(), &hours, absence, &["2027-11-23T09:00:00Z"]), complaint);
+    }
+}
+
+#[test]
+fn whom_a_rung_names_may_take_charge_and_who_stands_above() {
+    let hours = office();
+    let now = handling(&hours, "2026-11-23T14:00:00Z");
+    let complaint = at_state(ComplaintState::Investigating);
+    let standing = |number, role, leads_owner| Standing { user_id: id(number), role, leads_owner };
+    let owner = Standing { user_id: complaint.owner_id, ..standing(0, Role::ServiceAgent, false) };
+    let agent = standing(71, Role::ServiceAgent, false);
+    let rep = standing(72, Role::Rep, false);
+    let lead = standing(73, Role::Rep, true);
+    let manager = standing(74, Role::Manager, false);
+    for (role, admitted) in [
+        (EscalationRole::Owner, [true, false, false, false, true, true]),
+        (EscalationRole::OwnerLead, [false, false, false, true, true, true]),
+        (EscalationRole::AccountManager, [false, false, true, false, true, true]),
+        (EscalationRole::ServiceAgents, [true, true, false, false, true, true]),
+        (EscalationRole::Managers, [false, false, false, false, true, true]),
+        (EscalationRole::Admins, [false, false, false, false, false, true]),
+    ] {
+        let rung = Rung { percent: 50, role, accept_minutes: 60 };
+        let ladder = [rung];
+        let handling = Handling { service: Service { ladder: &ladder, ..now.service }, ..now };
+        let complaint = Complaint { account_manager_id: Some(id(72)), ..complaint.clone() };
+        let absence = Some(Absence::Gone(at(MONDAY)));
+        let raised = complaint.escalate(absence, id(60), &handling).expect("a rung").into_state();
+        let people = [owner, agent, rep, lead, manager, admin(75)];
+        let found = people.map(|person| raised.accept_escalation(id(60), &person, &handling).is_ok());
+        assert_eq!(found, admitted, "{role:?}");
     }
 }

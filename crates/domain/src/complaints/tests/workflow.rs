@@ -102,7 +102,7 @@ pub(super) fn take(step: &str, complaint: &Complaint, handling: &Handling<'_>) -
         "take charge" => {
             let escalation = complaint.escalations.iter().find(|escalation| escalation.accepted.is_none());
             let escalation = escalation.map_or(id(23), |escalation| escalation.id);
-            complaint.accept_escalation(escalation, id(1), handling)
+            complaint.accept_escalation(escalation, &admin(1), handling)
         }
         other => panic!("no step {other}"),
     };
@@ -345,7 +345,7 @@ fn steps_name_what_is_wrong_with_their_input() {
     assert_eq!(problems(working.assign(&user(1), &now)), ["ownerId INVALID_TRANSITION"]);
     let gone = User { status: UserStatus::Deactivated, ..user(2) };
     assert_eq!(problems(working.assign(&gone, &now)), ["ownerId USER_DEACTIVATED"]);
-    assert_eq!(problems(working.accept_escalation(id(9), id(1), &now)), ["escalationId NOT_FOUND"]);
+    assert_eq!(problems(working.accept_escalation(id(9), &admin(1), &now)), ["escalationId NOT_FOUND"]);
     let assessed = at_state(ComplaintState::Assessed);
     assert_eq!(problems(assessed.declare_out_of_scope(" ", &now)), ["reason REQUIRED"]);
     let offered = at_state(ComplaintState::ResponseOffered);
