@@ -14,6 +14,7 @@ mod closing;
 mod complaint_imports;
 mod complaint_input;
 mod complaint_lists;
+mod complaint_replay;
 mod complaints;
 mod contract;
 mod coverage;
