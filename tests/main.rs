@@ -22,6 +22,7 @@ mod crash;
 mod customers;
 mod daily_facts;
 mod deals;
+mod demo;
 mod documents;
 mod edge;
 mod feed;
