@@ -137,12 +137,12 @@ impl Read for Broken {
     }
 }
 
-fn request(t: &TestApp, profile: &str, dry_run: bool, without_aliases: bool) -> ImportRequest {
+pub(crate) fn request(t: &TestApp, profile: &str, dry_run: bool, without_aliases: bool) -> ImportRequest {
     let organization = t.organization;
     ImportRequest { organization, requested_by: None, profile: profile.to_owned(), dry_run, without_aliases }
 }
 
-async fn rows(t: &TestApp, import: &Import) -> Vec<ImportRow> {
+pub(crate) async fn rows(t: &TestApp, import: &Import) -> Vec<ImportRow> {
     let actor = t.app.system(t.organization).await.expect("an actor");
     let list = ListImportRows { import: import.id, page: PageRequest::first(20_000), verdict: None };
     let page = t.app.query(&actor, &list).await.expect("rows");
@@ -150,7 +150,7 @@ async fn rows(t: &TestApp, import: &Import) -> Vec<ImportRow> {
 }
 
 /// What is not plainly created or unchanged, as `file row VERDICT reason`.
-fn remarks(rows: &[ImportRow]) -> Vec<String> {
+pub(crate) fn remarks(rows: &[ImportRow]) -> Vec<String> {
     let told = |row: &&ImportRow| !matches!(row.verdict, Verdict::Created | Verdict::Unchanged);
     let text = |row: &ImportRow| {
         let reason = row.reason.as_deref().map(|reason| format!(" {reason}")).unwrap_or_default();
@@ -175,7 +175,7 @@ async fn deal(t: &TestApp, number: &str) -> Value {
     deal
 }
 
-fn repository(path: &str) -> PathBuf {
+pub(crate) fn repository(path: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
 }
 

@@ -267,6 +267,8 @@ wire_enum! {
         TargetClosed = "target.closed",
         /// A complaint was recorded; its account manager and the service department are to hear of it.
         ComplaintRecorded = "complaint.recorded",
+        /// A complaint came from another system, with what had become of it there. Nobody is told.
+        ComplaintImported = "complaint.imported",
         /// The customer was told that the complaint has arrived.
         ComplaintAcknowledged = "complaint.acknowledged",
         /// Severity, impact, urgency and safety were judged.

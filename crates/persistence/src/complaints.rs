@@ -186,6 +186,13 @@ impl Stored for Complaint {
         row::insert::<Entity>(&tx.db, to_row(tx.org()?, self, tx.now())?).await
     }
 
+    async fn insert_all(complaints: &[&Self], tx: &Tx) -> Result<()> {
+        let org = tx.org()?;
+        let rows: Vec<Row> =
+            complaints.iter().map(|complaint| to_row(org, complaint)).collect::<Result<_>>()?;
+        row::insert_all::<Entity>(&tx.db, rows).await
+    }
+
     async fn update(&self, tx: &Tx, expected: Version) -> Result<()> {
         let org = tx.org()?;
         let columns = [Column::OrgId, Column::Id, Column::Version];
@@ -304,6 +311,20 @@ impl Reader<'_> {
     pub async fn complaints_by_ids(&self, ids: &[ComplaintId]) -> Result<Vec<Complaint>> {
         let rows = visible(self)?.filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())));
         rows.all(&self.db).await.map_err(database_error)?.into_iter().map(restore).collect()
+    }
+
+    /// The visible complaints with these folded numbers, each with its own, in no particular order.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn find_complaints_by_number_keys(
+        &self,
+        keys: &[String],
+    ) -> Result<Vec<(ComplaintId, String)>> {
+        let rows = visible(self)?.filter(Column::NumberKey.is_in(keys.iter().cloned()));
+        let rows = rows.select_only().columns([Column::Id, Column::NumberKey]).into_tuple::<(Uuid, String)>();
+        let rows = rows.all(&self.db).await.map_err(database_error)?;
+        Ok(rows.into_iter().map(|(id, key)| (ComplaintId::from_uuid(id), key)).collect())
     }
 
     /// A page of complaints.

@@ -4,7 +4,9 @@
 //! `writer` then writes it through the same door as everybody else's work.
 
 mod calendar;
+mod complaints;
 mod contact;
+mod desk;
 mod dice;
 mod people;
 mod plan;

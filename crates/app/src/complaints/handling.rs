@@ -1,14 +1,14 @@
 //! What is done with complaints, and by which policy and hours their clocks are computed then.
 
 use evenhand_domain::access::{Actor, Permission, Principal};
-use evenhand_domain::calendars::WorkHours;
+use evenhand_domain::calendars::{WorkCalendar, WorkHours};
 use evenhand_domain::change::Version;
 use evenhand_domain::complaints::{
     Assessment, Case, CloseComplaint, Complaint, Handling, NewAwait, NewComplaint, NewNote, NewResponse,
     Reopening, Service, SlaPolicy, Standing, choose,
 };
 use evenhand_domain::error::{Error, Problem, Reference, Result};
-use evenhand_domain::id::{ComplaintId, EscalationId, UserId, WorkCalendarId};
+use evenhand_domain::id::{ComplaintId, EscalationId, UserId};
 use evenhand_persistence::Tx;
 
 use super::RecordComplaint;
@@ -18,8 +18,8 @@ use crate::targets::managers_of;
 /// What the clocks of a complaint are computed by now.
 pub(super) struct Basis {
     policy: Option<SlaPolicy>,
-    calendar: Option<(WorkCalendarId, Version)>,
-    hours: WorkHours,
+    calendars: Vec<WorkCalendar>,
+    standard: WorkHours,
 }
 
 impl Basis {
@@ -38,21 +38,14 @@ impl Basis {
         Self::of(tx, policy).await
     }
 
-    /// The hours are those of the policy's calendar, else of the organisation's default, else of the standard week.
     async fn of(tx: &Tx, policy: Option<SlaPolicy>) -> Result<Self> {
         let wanted = policy.as_ref().and_then(|policy| policy.calendar_id);
-        let mut calendars = tx.read().work_calendars_or_default(wanted.as_slice()).await?.into_iter();
-        let found =
-            calendars.find(|calendar| wanted.map_or(calendar.is_default, |wanted| calendar.id == wanted));
-        let (calendar, hours) = match found {
-            Some(calendar) => (Some((calendar.id, calendar.version)), calendar.hours),
-            None => (None, WorkHours::standard(tx.grant().zone())),
-        };
-        Ok(Self { policy, calendar, hours })
+        let calendars = tx.read().work_calendars_or_default(wanted.as_slice()).await?;
+        Ok(Self { policy, calendars, standard: WorkHours::standard(tx.grant().zone()) })
     }
 
     pub(super) fn handling(&self, tx: &Tx) -> Handling<'_> {
-        let service = Service::new(self.policy.as_ref(), self.calendar, &self.hours);
+        let service = Service::of(self.policy.as_ref(), &self.calendars, &self.standard);
         Handling { by: tx.grant().user(), service, now: tx.now() }
     }
 }

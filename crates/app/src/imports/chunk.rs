@@ -18,6 +18,7 @@ use evenhand_persistence::Tx;
 use uuid::Uuid;
 
 use self::activities::Activities;
+use self::complaints::Complaints;
 use self::customers::Customers;
 use self::deals::Deals;
 use self::products::Products;
@@ -30,6 +31,7 @@ use super::profile::SourceKind;
 use crate::door::Command;
 
 mod activities;
+mod complaints;
 mod customers;
 mod deals;
 mod products;
@@ -93,6 +95,7 @@ impl Command for Chunk<'_> {
             SourceKind::Product => self.settle::<Products>(tx).await,
             SourceKind::Deal => self.settle::<Deals>(tx).await,
             SourceKind::Activity => self.settle::<Activities>(tx).await,
+            SourceKind::Complaint => self.settle::<Complaints>(tx).await,
         }
         .map(Some)
     }

@@ -4,6 +4,7 @@
 use chrono::{Datelike, NaiveDate, NaiveTime};
 use evenhand_domain::access::Role;
 use evenhand_domain::activities::ActivityKind;
+use evenhand_domain::complaints::{Channel, ComplaintState, Confidentiality, Severity};
 use evenhand_domain::customers::{CustomerGrade, CustomerKind, CustomerStage};
 use evenhand_domain::deals::DealStage;
 use evenhand_domain::money::{Currency, Money};
@@ -30,12 +31,14 @@ pub enum SourceKind {
     Deal,
     /// Calls, visits and messages.
     Activity,
+    /// Complaints.
+    Complaint,
 }
 
 impl SourceKind {
     /// All kinds.
-    pub const ALL: [Self; 6] =
-        [Self::Team, Self::User, Self::Customer, Self::Product, Self::Deal, Self::Activity];
+    pub const ALL: [Self; 7] =
+        [Self::Team, Self::User, Self::Customer, Self::Product, Self::Deal, Self::Activity, Self::Complaint];
 
     /// The name in a profile.
     pub fn as_str(self) -> &'static str {
@@ -46,6 +49,7 @@ impl SourceKind {
             Self::Product => "product",
             Self::Deal => "deal",
             Self::Activity => "activity",
+            Self::Complaint => "complaint",
         }
     }
 
@@ -63,6 +67,7 @@ impl SourceKind {
             Self::Product => PRODUCT,
             Self::Deal => DEAL,
             Self::Activity => ACTIVITY,
+            Self::Complaint => COMPLAINT,
         }
     }
 }
@@ -178,6 +183,35 @@ const ACTIVITY: &[Field] = &[
     field("note", Form::Text),
 ];
 
+const COMPLAINT: &[Field] = &[
+    field("number", Form::Text).required(),
+    field("customer", Form::Text).required().alias("customer"),
+    field("owner", Form::Text).required().alias("user"),
+    field("recorded_on", Form::Date).required(),
+    field("subject", Form::Text).required(),
+    field("description", Form::Text).required(),
+    field("channel", Form::Choice(names::<Channel>)).required(),
+    field("product", Form::Text).alias("product"),
+    field("remedy", Form::Text),
+    field("confidentiality", Form::Choice(names::<Confidentiality>)),
+    field("safety_risk", Form::Flag),
+    field("occurred_on", Form::Date),
+    field("state", Form::Choice(names::<ComplaintState>)),
+    field("acknowledged_on", Form::Date),
+    field("severity", Form::Choice(names::<Severity>)),
+    field("impact", Form::Choice(names::<Severity>)),
+    field("urgency", Form::Choice(names::<Severity>)),
+    field("response", Form::Text),
+    field("responded_on", Form::Date),
+    field("timely", Form::Flag),
+    field("disputed", Form::Flag),
+    field("accepted", Form::Flag),
+    field("ended_on", Form::Date),
+    field("root_cause", Form::Text),
+    field("recourse", Form::Text),
+    field("out_of_scope_reason", Form::Text),
+];
+
 /// A closed list of values with names on the wire.
 pub(super) trait Wire: Copy + 'static {
     /// All values.
@@ -194,7 +228,10 @@ macro_rules! wire {
         }
     )*};
 }
-wire! { Role TeamRole CustomerKind CustomerStage CustomerGrade DealStage ActivityKind }
+wire! {
+    Role TeamRole CustomerKind CustomerStage CustomerGrade DealStage ActivityKind
+    Channel ComplaintState Confidentiality Severity
+}
 
 fn names<T: Wire>() -> Vec<&'static str> {
     T::all().iter().map(|value| value.name()).collect()

@@ -89,6 +89,8 @@ pub(super) struct Known {
     pub(super) customers: Index,
     /// Folded numbers of new deals, likewise.
     pub(super) deals: HashMap<String, Uuid>,
+    /// Folded numbers of new complaints, likewise.
+    pub(super) complaints: HashMap<String, Uuid>,
     /// Objects that belong to a key of this profile, likewise; no other key can have them.
     pub(super) claimed: HashSet<Uuid>,
     /// Administrators who are none any more, likewise.
@@ -140,6 +142,7 @@ impl Known {
         if dry_run {
             self.customers.absorb(fresh.customers);
             self.deals.extend(fresh.deals);
+            self.complaints.extend(fresh.complaints);
             self.claimed.extend(fresh.claimed);
             self.demoted += fresh.demoted;
         }
@@ -242,6 +245,11 @@ impl<'k> View<'k> {
     /// The new deal with this folded number.
     pub(super) fn new_deal(&self, number: &str) -> Option<Uuid> {
         self.fresh.deals.get(number).or_else(|| self.known.deals.get(number)).copied()
+    }
+
+    /// The new complaint with this folded number.
+    pub(super) fn new_complaint(&self, number: &str) -> Option<Uuid> {
+        self.fresh.complaints.get(number).or_else(|| self.known.complaints.get(number)).copied()
     }
 
     /// Whether a key of this profile has the object.

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use csv::StringRecord;
+use evenhand_domain::complaints::{ComplaintState, Confidentiality};
 use evenhand_domain::customers::{CustomerKind, CustomerStage};
 use evenhand_domain::deals::DealStage;
 use evenhand_domain::error::{Code, Problem, Problems, Result};
@@ -18,8 +19,8 @@ use serde::Serialize;
 use super::fields::{self, Field, Misread, SourceKind, Wire, quoted};
 use super::profile::{Profile, Source};
 pub use super::records::{
-    ActivityRecord, CustomerRecord, DealRecord, MembershipRecord, ProductRecord, Record, TeamRecord,
-    UserRecord,
+    ActivityRecord, ComplaintRecord, CustomerRecord, DealRecord, MembershipRecord, ProductRecord, Record,
+    TeamRecord, UserRecord,
 };
 use super::template::{Bound, Template};
 
@@ -155,6 +156,7 @@ impl Mapper {
             SourceKind::Product => cells.product(key).map(Record::Product),
             SourceKind::Deal => cells.deal(key).map(Record::Deal),
             SourceKind::Activity => cells.activity(key).map(Record::Activity),
+            SourceKind::Complaint => cells.complaint(key).map(Record::Complaint),
         };
         match record {
             Some(record) if cells.problems.is_empty() => Ok(record),
@@ -256,6 +258,10 @@ impl<'r> Cells<'r> {
         })
     }
 
+    fn flag(&mut self, name: &str) -> Option<bool> {
+        self.read(name, |cell| fields::flag(&cell.text))
+    }
+
     fn money(&mut self, name: &str) -> Option<Money> {
         let currency =
             self.read("currency", |cell| fields::currency_code(&cell.text)).unwrap_or(self.mapper.currency);
@@ -350,7 +356,7 @@ impl<'r> Cells<'r> {
         let started_on = self.date("started_on");
         let started_at = self.read("started_at", |cell| fields::time(&cell.text));
         let seconds = self.read("seconds", |cell| fields::count(&cell.text));
-        let connected = self.read("connected", |cell| fields::flag(&cell.text));
+        let connected = self.flag("connected");
         let (outcome, note) = (self.text("outcome"), self.text("note"));
         Some(ActivityRecord {
             key: key?,
@@ -364,6 +370,57 @@ impl<'r> Cells<'r> {
             connected,
             outcome,
             note,
+        })
+    }
+
+    fn complaint(&mut self, key: Option<String>) -> Option<ComplaintRecord> {
+        let number = self.text("number");
+        let (customer, owner) = (self.text("customer"), self.text("owner"));
+        let recorded_on = self.date("recorded_on");
+        let (subject, description) = (self.text("subject"), self.text("description"));
+        let channel = self.choice("channel");
+        let (product, remedy) = (self.text("product"), self.text("remedy"));
+        let confidentiality = self.choice("confidentiality").unwrap_or(Confidentiality::Normal);
+        let safety_risk = self.flag("safety_risk").unwrap_or(false);
+        let occurred_on = self.date("occurred_on");
+        let state = self.choice("state").unwrap_or(ComplaintState::Recorded);
+        let acknowledged_on = self.date("acknowledged_on");
+        let (severity, impact, urgency) =
+            (self.choice("severity"), self.choice("impact"), self.choice("urgency"));
+        let (response, responded_on) = (self.text("response"), self.date("responded_on"));
+        let (timely, disputed) = (self.flag("timely"), self.flag("disputed").unwrap_or(false));
+        let accepted = self.flag("accepted").unwrap_or(state == ComplaintState::Accepted);
+        let ended_on = self.date("ended_on");
+        let (root_cause, recourse) = (self.text("root_cause"), self.text("recourse"));
+        let out_of_scope_reason = self.text("out_of_scope_reason");
+        Some(ComplaintRecord {
+            key: key?,
+            number: number?,
+            customer: customer?,
+            owner: owner?,
+            recorded_on: recorded_on?,
+            subject: subject?,
+            description: description?,
+            channel: channel?,
+            product,
+            remedy,
+            confidentiality,
+            safety_risk,
+            occurred_on,
+            state,
+            acknowledged_on,
+            severity,
+            impact,
+            urgency,
+            response,
+            responded_on,
+            timely,
+            disputed,
+            accepted,
+            ended_on,
+            root_cause,
+            recourse,
+            out_of_scope_reason,
         })
     }
 }

@@ -3,6 +3,7 @@
 use chrono::{NaiveDate, NaiveTime};
 use evenhand_domain::access::Role;
 use evenhand_domain::activities::ActivityKind;
+use evenhand_domain::complaints::{Channel, ComplaintState, Confidentiality, Severity};
 use evenhand_domain::customers::{CustomerGrade, CustomerKind, CustomerStage};
 use evenhand_domain::deals::DealStage;
 use evenhand_domain::error::{Error, Result};
@@ -29,6 +30,8 @@ pub enum Record {
     Deal(DealRecord),
     /// A call, visit or message.
     Activity(ActivityRecord),
+    /// A complaint.
+    Complaint(ComplaintRecord),
 }
 
 /// A team.
@@ -173,6 +176,71 @@ pub struct ActivityRecord {
     pub note: Option<String>,
 }
 
+/// A complaint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ComplaintRecord {
+    /// Identity in the namespace of the profile.
+    pub key: String,
+    /// Number.
+    pub number: String,
+    /// Name or number of the customer.
+    pub customer: String,
+    /// Name of the person who answers for it.
+    pub owner: String,
+    /// Local day on which it was recorded.
+    pub recorded_on: NaiveDate,
+    /// What it is about, in a line.
+    pub subject: String,
+    /// What happened.
+    pub description: String,
+    /// How it came.
+    #[serde(serialize_with = "wire")]
+    pub channel: Channel,
+    /// Name of the product.
+    pub product: Option<String>,
+    /// What the customer wants.
+    pub remedy: Option<String>,
+    /// Who may read it; everybody who may read complaints when the row does not say.
+    #[serde(serialize_with = "wire")]
+    pub confidentiality: Confidentiality,
+    /// Whether somebody's safety is at stake; not so when the row does not say.
+    pub safety_risk: bool,
+    /// Local day on which it happened.
+    pub occurred_on: Option<NaiveDate>,
+    /// How far it is; just recorded when the row does not say.
+    #[serde(serialize_with = "wire")]
+    pub state: ComplaintState,
+    /// Local day on which the customer was told that it has arrived.
+    pub acknowledged_on: Option<NaiveDate>,
+    /// How bad it is for the customer.
+    #[serde(serialize_with = "wire_option")]
+    pub severity: Option<Severity>,
+    /// How bad it is beyond this customer; as bad when the row does not say.
+    #[serde(serialize_with = "wire_option")]
+    pub impact: Option<Severity>,
+    /// How soon it gets worse; as the severity when the row does not say.
+    #[serde(serialize_with = "wire_option")]
+    pub urgency: Option<Severity>,
+    /// What was offered to the customer.
+    pub response: Option<String>,
+    /// Local day on which the customer heard it.
+    pub responded_on: Option<NaiveDate>,
+    /// Whether that was in time.
+    pub timely: Option<bool>,
+    /// Whether the customer disputed it; not so when the row does not say.
+    pub disputed: bool,
+    /// Whether the customer accepted it; for an accepted one, always so.
+    pub accepted: bool,
+    /// Local day on which it ended.
+    pub ended_on: Option<NaiveDate>,
+    /// The code of what caused it.
+    pub root_cause: Option<String>,
+    /// Where the customer can turn to.
+    pub recourse: Option<String>,
+    /// Why it is not for us to settle.
+    pub out_of_scope_reason: Option<String>,
+}
+
 fn wire<T: Wire, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(value.name())
 }
@@ -191,6 +259,7 @@ impl Record {
             Self::Product(record) => &record.key,
             Self::Deal(record) => &record.key,
             Self::Activity(record) => &record.key,
+            Self::Complaint(record) => &record.key,
         }
     }
 

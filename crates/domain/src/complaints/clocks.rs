@@ -104,6 +104,9 @@ pub struct SlaClock {
     pub stopped_at: Option<Timestamp>,
     /// The deadline that was missed, once that is written down; see [`SlaClock::breached_at`].
     pub missed: Option<Timestamp>,
+    /// Whether the system that a complaint was imported from says that it was met, which counts more than our hours.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub told_met: bool,
 }
 
 /// Milliseconds in one percent of a minute: percentages of whole minutes stay exact.
@@ -122,6 +125,7 @@ impl SlaClock {
             revisions: Vec::new(),
             stopped_at: None,
             missed: None,
+            told_met: false,
         };
         clock.due_at = clock.at_percent(service.hours, 100);
         clock
@@ -167,7 +171,8 @@ impl SlaClock {
 
     /// The first deadline that passed before the clock was stopped.
     pub fn breached_at(&self, now: Timestamp) -> Option<Timestamp> {
-        self.missed.or_else(|| (self.due_at <= self.stopped_at.unwrap_or(now)).then_some(self.due_at))
+        let passed = !self.told_met && self.due_at <= self.stopped_at.unwrap_or(now);
+        self.missed.or_else(|| passed.then_some(self.due_at))
     }
 
     /// What became of it.

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::clocks::ClockKind;
 use super::escalation::{self, Rung};
 use super::{Channel, Severity};
-use crate::calendars::WorkHours;
+use crate::calendars::{WorkCalendar, WorkHours};
 use crate::change::{Aggregate, Change, EventKind, SubjectType, Version};
 use crate::customers::CustomerGrade;
 use crate::error::{Code, Problem, Problems, Result};
@@ -261,6 +261,17 @@ pub struct Service<'a> {
 }
 
 impl<'a> Service<'a> {
+    /// A policy, or what counts where none fits, on the hours of its calendar, else of the default one, else on
+    /// `standard`.
+    pub fn of(policy: Option<&'a SlaPolicy>, calendars: &'a [WorkCalendar], standard: &'a WorkHours) -> Self {
+        let wanted = policy.and_then(|policy| policy.calendar_id);
+        let is_wanted =
+            |calendar: &&WorkCalendar| wanted.map_or(calendar.is_default, |wanted| calendar.id == wanted);
+        let calendar = calendars.iter().find(is_wanted);
+        let hours = calendar.map_or(standard, |calendar| &calendar.hours);
+        Self::new(policy, calendar.map(|calendar| (calendar.id, calendar.version)), hours)
+    }
+
     /// A policy, or what counts where none fits, on the hours of a calendar, or on other hours where there is none.
     pub fn new(
         policy: Option<&'a SlaPolicy>,

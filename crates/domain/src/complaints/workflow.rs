@@ -316,6 +316,12 @@ impl Complaint {
     /// `INVALID_TRANSITION` before a response was offered; `REQUIRED` without the code of the root cause, and without
     /// the recourse of a customer who did not accept the response; `NOT_APPLICABLE` for the recourse of one who did.
     pub fn close(&self, input: &CloseComplaint, id: SurveyId, handling: &Handling<'_>) -> Result<Closed> {
+        let change = self.settle(input, handling)?;
+        Ok(Closed { change, survey: Survey::schedule(self.id, id, handling.now) })
+    }
+
+    /// Closes the complaint; nobody will be asked how it was handled.
+    pub(super) fn settle(&self, input: &CloseComplaint, handling: &Handling<'_>) -> Result<Change<Self>> {
         let mut after = self.begin(Step::Close, handling)?;
         let mut problems = Problems::default();
         let root_cause = problems.take("rootCause", text::label(&input.root_cause));
@@ -324,8 +330,7 @@ impl Complaint {
         after.root_cause = Some(root_cause);
         after.recourse = recourse;
         after.end(handling.now);
-        let survey = Survey::schedule(self.id, id, handling.now);
-        Ok(Closed { change: after.save(self, EventKind::ComplaintClosed), survey })
+        Ok(after.save(self, EventKind::ComplaintClosed))
     }
 
     /// Takes a closed complaint up again. The clocks that have stopped stay as they are; new ones begin.

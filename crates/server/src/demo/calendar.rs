@@ -27,7 +27,18 @@ pub(super) fn is_workday(date: NaiveDate) -> bool {
 
 /// `date`, or the first day after it on which people work.
 pub(super) fn workday_from(date: NaiveDate) -> NaiveDate {
-    date.iter_days().find(|day| is_workday(*day)).unwrap_or(date)
+    workday_after(date, 0)
+}
+
+/// The workday that lies `count` workdays after `date`; for 0, `date` or the first one after it.
+pub(super) fn workday_after(date: NaiveDate, count: u32) -> NaiveDate {
+    date.iter_days().filter(|day| is_workday(*day)).nth(count as usize).unwrap_or(date)
+}
+
+/// The workday that lies `count` workdays before `date`; for 0, `date` or the last one before it.
+pub(super) fn workday_before(date: NaiveDate, count: u32) -> NaiveDate {
+    let back = std::iter::successors(Some(date), |day| day.pred_opt());
+    back.filter(|day| is_workday(*day)).nth(count as usize).unwrap_or(date)
 }
 
 /// How much is done on a day like `date`, in percent of an average workday.

@@ -9,6 +9,7 @@ use evenhand_domain::customers::CustomerKind;
 use evenhand_domain::users::TeamRole;
 
 use super::calendar;
+use super::complaints;
 use super::dice::Dice;
 use super::people::{self, REGIONS, Team};
 use super::seller::{self, Post};
@@ -20,8 +21,9 @@ const NEW_HIRES_PERCENT: u32 = 25;
 const MOVERS_PERCENT: u32 = 14;
 /// Percent of their time that managers of teams sell themselves.
 const MANAGER_LOAD_PERCENT: u32 = 22;
-/// Streams of chance: one for who works when, and one for each seller.
+/// Streams of chance: one for who works when, one for complaints, and one for each seller.
 const PEOPLE_STREAM: u64 = 0;
+const COMPLAINTS_STREAM: u64 = 1;
 const SELLER_STREAM: u64 = 1_000;
 
 /// A history.
@@ -64,6 +66,7 @@ pub(super) fn generate(seed: u64, last: NaiveDate) -> Plan {
     stories.sort_by_key(|story| (story.lead.at, story.lead.person));
     tell_apart(&mut stories);
     number_deals(&mut stories);
+    complaints::complain(&mut stories, &agents(&people), last, Dice::new(seed, COMPLAINTS_STREAM));
     Plan { people, stories }
 }
 
@@ -143,6 +146,12 @@ fn sell(
     stories
 }
 
+/// Who handles complaints, by place.
+fn agents(people: &[Person]) -> Vec<usize> {
+    let agents = people.iter().enumerate().filter(|(_, person)| person.role == Role::ServiceAgent);
+    agents.map(|(place, _)| place).collect()
+}
+
 /// A first day of work one to nine years before the history.
 fn long_ago(first: NaiveDate, dice: &mut Dice) -> NaiveDate {
     let day = first - Days::new(dice.between(365, 3_300).into());
@@ -205,6 +214,27 @@ mod tests {
         between("customers", plan.stories.len(), 9_000, 14_000);
         between("activities", count(|story| story.touches.len()), 70_000, 100_000);
         between("deals", count(|story| story.deals.len()), 2_200, 3_500);
+        assert_eq!(count(|story| story.complaints.len()), 54);
+    }
+
+    #[test]
+    fn complaints_are_about_what_was_bought_and_handled_in_order() {
+        let plan = plan(7);
+        let complaints: Vec<_> = plan.stories.iter().flat_map(|story| &story.complaints).collect();
+        for story in plan.stories.iter().filter(|story| !story.complaints.is_empty()) {
+            assert!(story.steps.iter().any(|step| step.stage == CustomerStage::Signed));
+        }
+        for complaint in &complaints {
+            let times: Vec<_> =
+                [complaint.at].into_iter().chain(complaint.acts.iter().map(|(at, _)| *at)).collect();
+            assert!(times.is_sorted(), "acts run backwards");
+            assert!(times.iter().all(|at| at.date_in(calendar::ZONE) <= last_day()), "{complaint:?}");
+            assert_eq!(plan.people[complaint.agent].role, Role::ServiceAgent);
+        }
+        let mut numbers: Vec<_> = complaints.iter().map(|complaint| complaint.number).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        assert_eq!(numbers.len(), complaints.len());
     }
 
     #[test]

@@ -259,7 +259,8 @@ impl Seller<'_> {
             source,
             at: day.now(),
         };
-        let story = Story { lead, touches: Vec::new(), steps: Vec::new(), deals: Vec::new() };
+        let story =
+            Story { lead, touches: Vec::new(), steps: Vec::new(), deals: Vec::new(), complaints: Vec::new() };
         let usable_percent = usable * skill.lead_quality / 100 + bonus;
         self.stories.push(Open { story, goal: Goal::Reach, tries: 0, usable_percent });
         self.stories.len() - 1

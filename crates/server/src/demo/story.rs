@@ -2,6 +2,7 @@
 
 use chrono::NaiveDate;
 use evenhand_domain::activities::ActivityKind;
+use evenhand_domain::complaints::{Channel, Severity};
 use evenhand_domain::customers::{CustomerGrade, CustomerKind, CustomerStage};
 use evenhand_domain::deals::{CreditKind, DealStage};
 use evenhand_domain::money::Money;
@@ -14,6 +15,7 @@ pub(super) struct Story {
     pub(super) touches: Vec<Touch>,
     pub(super) steps: Vec<Step>,
     pub(super) deals: Vec<DealStory>,
+    pub(super) complaints: Vec<ComplaintStory>,
 }
 
 /// A customer as collected.
@@ -110,4 +112,59 @@ pub(super) struct Credit {
     pub(super) person: Option<usize>,
     pub(super) kind: CreditKind,
     pub(super) share_bp: i32,
+}
+
+/// A complaint from its record.
+#[derive(Debug, PartialEq)]
+pub(super) struct ComplaintStory {
+    /// Place among all complaints of the history, in order of their record.
+    pub(super) number: usize,
+    pub(super) at: Timestamp,
+    pub(super) matter: &'static Matter,
+    /// What it is about, by place in the list of goods.
+    pub(super) good: usize,
+    pub(super) channel: Channel,
+    pub(super) severity: Severity,
+    pub(super) is_confidential: bool,
+    /// Who handles it, by place in the plan's list of people.
+    pub(super) agent: usize,
+    pub(super) acts: Vec<(Timestamp, Act)>,
+    /// What the customer says when asked how it was handled, and how many hours later; `None` for nothing.
+    pub(super) reply: Option<(u32, i32)>,
+}
+
+/// What customers complain about.
+#[derive(Debug, PartialEq)]
+pub(super) struct Matter {
+    pub(super) subject: &'static str,
+    pub(super) description: &'static str,
+    /// What they want; `None` where they named nothing.
+    pub(super) remedy: Option<&'static str>,
+    pub(super) response: &'static str,
+    /// Code of what caused it.
+    pub(super) root_cause: &'static str,
+}
+
+/// What is done with a complaint.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Act {
+    Acknowledge,
+    Assess,
+    Begin,
+    /// The customer is told how it goes.
+    Tell(&'static str),
+    /// The customer is awaited until then.
+    AwaitCustomer(Timestamp),
+    /// Somebody of ours is.
+    AwaitUs(Timestamp),
+    Resume,
+    Offer,
+    Dispute,
+    Accept,
+    Close,
+    /// It happened again.
+    Reopen,
+    DeclareOutOfScope,
+    /// The customer writes again; what comes is merged into this one. Takes the next number.
+    Repeat,
 }

@@ -1,5 +1,7 @@
 //! Words that the demo's customers and their stories are made of.
 
+use super::story::Matter;
+
 /// Line of business, as a company's name tells it, and its sector.
 pub(super) const TRADES: &[(&str, &str)] = &[
     ("Logistics", "Logistics"),
@@ -219,3 +221,81 @@ pub(super) const NOTES: &[&str] = &[
     "Asked for a reference in the same sector.",
     "Compares us with one other supplier.",
 ];
+
+/// The code of what endangers somebody.
+pub(super) const DANGER: &str = "POWER_SUPPLY";
+/// What customers complain about.
+pub(super) const MATTERS: &[Matter] = &[
+    Matter {
+        subject: "Labels come off in the cold store",
+        description: "The labels hold at room temperature.\nAt two degrees they come off within a day, and we cannot tell \
+                      the pallets apart.",
+        remedy: Some("Labels that hold, free of charge"),
+        response: "We send labels with another adhesive and take the old ones back.",
+        root_cause: "ADHESIVE",
+    },
+    Matter {
+        subject: "Printer stops after every tenth label",
+        description: "Since the last update the printer stops and shows error 31.\nWe switch it off and on again.",
+        remedy: Some("A printer that runs through"),
+        response: "Version 4.2.1 mends it; our technician has installed it.",
+        root_cause: "FIRMWARE",
+    },
+    Matter {
+        subject: "Delivered three weeks late",
+        description: "Promised for the season, delivered when it was over. We hired people to label by hand.",
+        remedy: Some("The cost of the hired people"),
+        response: "We bear half of the cost and have changed the forwarder.",
+        root_cause: "FORWARDER",
+    },
+    Matter {
+        subject: "Invoice names a price that nobody agreed",
+        description: "The offer says otherwise, see the copy.\nThree calls have not changed it.",
+        remedy: Some("A right invoice"),
+        response: "You are right. The invoice is cancelled, and the new one follows the offer.",
+        root_cause: "PRICE_LIST",
+    },
+    Matter {
+        subject: "Scanner does not read worn codes",
+        description: "Every fifth code has to be typed in.",
+        remedy: None,
+        response: "We have adjusted the reading distance and left a scanner for comparison.",
+        root_cause: "SETTINGS",
+    },
+    Matter {
+        subject: "Nobody calls back",
+        description: "Four calls to your hotline in two weeks, four promises, no call.",
+        remedy: Some("Somebody who answers"),
+        response: "You have a contact of your own from now on, with a direct line.",
+        root_cause: "HOTLINE",
+    },
+    Matter {
+        subject: "Smell of burning from the power supply",
+        description: "It became hot and smelt. We have taken it off the mains.",
+        remedy: Some("A new power supply today"),
+        response: "A new power supply is on its way; please keep the old one for us.",
+        root_cause: DANGER,
+    },
+];
+/// What customers complain about that is not for everybody.
+pub(super) const PROMISES: Matter = Matter {
+    subject: "What was promised in person is not in the contract",
+    description: "At the visit we were promised free maintenance for two years. In the contract there is nothing of it.",
+    remedy: Some("Free maintenance, as promised"),
+    response: "We have spoken with everybody who was there. The contract stands; we give one year as a courtesy.",
+    root_cause: "PROMISE",
+};
+/// What customers are told on the way.
+pub(super) const NEWS: &[&str] = &[
+    "We have found the batch and are testing it.",
+    "Our technician looks at it tomorrow.",
+    "The manufacturer has promised us an answer.",
+];
+/// Why it is not for us to settle.
+pub(super) const NOT_OURS: &str = "The machine is not from us. We have named you the dealer who sold it.";
+/// Why a response is disputed.
+pub(super) const DISPUTED: &str = "That does not make up for what it cost us.";
+/// Why a complaint is taken up again.
+pub(super) const AGAIN: &str = "It happened again.";
+/// Where customers can turn to.
+pub(super) const RECOURSE: &str = "The arbitration board of the chamber of commerce";

@@ -5,6 +5,7 @@ use evenhand_app::Command;
 use evenhand_domain::access::{Permission, Role};
 use evenhand_domain::activities::{Activity, NewActivity};
 use evenhand_domain::change::{Aggregate, Change};
+use evenhand_domain::complaints::SlaPolicy;
 use evenhand_domain::customers::{Advance, Customer, NewCustomer, NewEvidence, NewStage};
 use evenhand_domain::deals::{CreditLine, Credited, Deal, DealUpdate, NewCredit, NewDeal, WinDeal};
 use evenhand_domain::error::{Error, Result};
@@ -12,25 +13,34 @@ use evenhand_domain::id::{CustomerId, DealId, ProductId, TeamId, UserId};
 use evenhand_domain::money::{Currency, Money};
 use evenhand_domain::products::{NewProduct, Product, ProductStatus, ProductUpdate};
 use evenhand_domain::teams::Team;
+use evenhand_domain::time::Timestamp;
 use evenhand_domain::users::{Move, NewUser, User};
 use evenhand_persistence::Tx;
 
+use super::calendar;
+use super::desk::{self, Cast, Handled};
 use super::people::{self, GOODS};
 use super::plan::{self, Person, Plan};
-use super::story::{Credit, DealStep, DealStepKind, DealStory, Evidence, Story, Touch};
+use super::story::{ComplaintStory, Credit, DealStep, DealStepKind, DealStory, Evidence, Story, Touch};
 
 /// What the history refers to.
 pub(super) struct Founded {
     /// By telling and place in the plan.
     people: Vec<Vec<UserId>>,
+    /// Whom complaints are escalated to.
+    manager: UserId,
+    admin: UserId,
+    policies: Vec<SlaPolicy>,
     /// By place in the list of goods.
     goods: Vec<ProductId>,
-    /// Numbers of the first customer and the first deal.
+    /// Numbers of the first customer, the first deal and the first complaint.
     first_customer: i64,
     first_deal: i64,
+    first_complaint: i64,
     /// How many of them each telling has.
     customers: usize,
     deals: usize,
+    complaints: usize,
 }
 
 /// Writes teams, people and products. The administrator is there already.
@@ -57,13 +67,20 @@ impl Command for Found<'_> {
         let teams: Vec<TeamId> = teams.iter().map(|team| team.id).collect();
         let customers = self.plan.stories.len();
         let deals = self.plan.stories.iter().map(|story| story.deals.len()).sum();
+        let complaints = self.plan.stories.iter().flat_map(|story| &story.complaints);
+        let complaints = complaints.map(ComplaintStory::numbers).sum();
         let mut founded = Founded {
             people: Vec::new(),
+            manager: self.admin,
+            admin: self.admin,
+            policies: desk::policies(tx).await?,
             goods: goods(tx).await?,
             first_customer: tx.next_numbers("customer", count(self.times * customers)?).await?.start,
             first_deal: tx.next_numbers("deal", count(self.times * deals)?).await?.start,
+            first_complaint: tx.next_numbers("complaint", count(self.times * complaints)?).await?.start,
             customers,
             deals,
+            complaints,
         };
         for time in 0..self.times {
             let mut staff: Vec<UserId> = Vec::new();
@@ -78,6 +95,9 @@ impl Command for Found<'_> {
             }
             founded.people.push(staff);
         }
+        let manager = self.plan.people.iter().position(|person| person.role == Role::Manager);
+        let known = founded.people.first().zip(manager).and_then(|(people, place)| people.get(place));
+        founded.manager = known.copied().unwrap_or(self.admin);
         Ok(founded)
     }
 }
@@ -150,6 +170,8 @@ struct Told {
     later: Vec<Advance>,
     deals: Vec<Change<Deal>>,
     lines: Vec<CreditLine>,
+    /// Who complained.
+    plaintiffs: Vec<Customer>,
 }
 
 impl Command for Tell<'_> {
@@ -167,13 +189,21 @@ impl Command for Tell<'_> {
             tx.save_advance(advance).await?;
         }
         tx.save_new(told.deals).await?;
-        tx.add_credit_lines(&told.lines).await
+        tx.add_credit_lines(&told.lines).await?;
+        let mut handled = Handled::default();
+        let complaints = self.stories.iter().flat_map(|story| &story.complaints);
+        for (complaint, customer) in complaints.zip(&told.plaintiffs) {
+            self.complain(tx, complaint, customer, &mut handled).await?;
+        }
+        tx.save_new(handled.complaints).await?;
+        tx.save_new(handled.duplicates).await?;
+        tx.save_new(handled.surveys).await
     }
 }
 
 impl Tell<'_> {
     fn tell(&self, tx: &Tx, place: usize, story: &Story, told: &mut Told) -> Result<()> {
-        let Story { lead, touches, steps, deals } = story;
+        let Story { lead, touches, steps, deals, complaints } = story;
         let by = self.person(lead.person)?;
         let input = NewCustomer {
             number: format!(
@@ -221,6 +251,27 @@ impl Tell<'_> {
             since = step.at;
             if waits { told.later.push(advance) } else { told.customers.push(advance) }
         }
+        told.plaintiffs.extend(complaints.iter().map(|_| customer.clone()));
+        Ok(())
+    }
+
+    async fn complain(
+        &self,
+        tx: &Tx,
+        story: &ComplaintStory,
+        customer: &Customer,
+        handled: &mut Handled,
+    ) -> Result<()> {
+        let Founded { policies, manager, admin, .. } = self.founded;
+        let agent = tx.read().user(self.person(story.agent)?).await?;
+        let end = Timestamp::start_of(tx.now().date_in(calendar::ZONE), calendar::ZONE);
+        let cast = Cast { policies, agent: &agent, manager: *manager, admin: *admin, end };
+        let first = self.time * self.founded.complaints + story.number;
+        let numbers = (first..first + story.numbers())
+            .map(|place| Ok(format!("R-{:06}", numbered(self.founded.first_complaint, place)?)));
+        let numbers = numbers.collect::<Result<Vec<_>>>()?;
+        let product = self.founded.goods.get(story.good).copied();
+        handled.add(desk::handle(tx, &cast, story, customer, product, &numbers)?);
         Ok(())
     }
 

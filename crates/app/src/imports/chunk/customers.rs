@@ -47,6 +47,12 @@ impl NamedCustomers {
         Ok(found)
     }
 
+    /// All of them.
+    pub(super) fn ids(&self) -> HashSet<CustomerId> {
+        let ids = self.names.values().flatten().chain(self.numbers.values());
+        ids.copied().map(CustomerId::from_uuid).collect()
+    }
+
     fn named(&self, view: &View<'_>, name: &str) -> Vec<Uuid> {
         let key = fold(name);
         let stored = self.names.get(&key).into_iter().flatten().copied();
