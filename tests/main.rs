@@ -13,6 +13,7 @@ mod calendars;
 mod closing;
 mod complaint_input;
 mod complaint_lists;
+mod complaint_statistics;
 mod complaints;
 mod contract;
 mod coverage;

@@ -65,6 +65,12 @@ fn queries() -> Vec<Sample> {
             "query($id: ID!) { node(id: $id) { ... on Complaint { subject customer { name } timeline { nodes { after } } } } }",
             |w| async { json!({ "id": w.south_complaint }) }.boxed(),
         ),
+        query(
+            "Query.complaintStatistics",
+            "{ complaintStatistics(period: { kind: MONTH, start: \"2026-01-01\" }, groupBy: ROOT_CAUSE) { rootCause recorded \
+             satisfaction { asked } recurrence { repeats } } }",
+            none,
+        ),
         query("Query.slaPolicies", "{ slaPolicies(first: 100) { totalCount nodes { id name } } }", none),
         mutation("Mutation.createSlaPolicy", "slaPolicy { id name }", |w| {
             async {

@@ -30,6 +30,7 @@ mod filter;
 mod inputs;
 mod mutations;
 pub(crate) mod policies;
+pub(crate) mod statistics;
 
 use filter::{ComplaintFilter, ComplaintOrder};
 pub(crate) use mutations::ComplaintMutations;

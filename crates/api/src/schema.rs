@@ -21,6 +21,7 @@ use crate::attainment::{AttainmentQueries, AttainmentSubscriptions, TargetAt};
 use crate::calendars::{CalendarMutations, CalendarQueries};
 use crate::changes::{ChangeQueries, ChangeSubscriptions};
 use crate::complaints::policies::{SlaPolicyMutations, SlaPolicyQueries};
+use crate::complaints::statistics::ComplaintStatisticQueries;
 use crate::complaints::{ComplaintMutations, ComplaintQueries};
 use crate::customers::{CustomerMutations, CustomerQueries};
 use crate::daily_facts::{DailyFactMutations, DailyFactQueries};
@@ -51,6 +52,7 @@ pub(crate) struct Query(
     AttainmentQueries,
     ReconciliationQueries,
     ComplaintQueries,
+    ComplaintStatisticQueries,
     SlaPolicyQueries,
     ChangeQueries,
 );

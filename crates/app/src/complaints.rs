@@ -17,9 +17,11 @@ use crate::door::Query;
 
 mod handling;
 mod policies;
+mod statistics;
 
 pub use handling::{HandleComplaint, Step};
 pub use policies::{CountSlaPolicies, CreateSlaPolicy, ListSlaPolicies, SlaPoliciesByIds};
+pub use statistics::ComplaintStatistics;
 
 /// Writes a complaint down; its clocks run from now.
 #[derive(Debug)]

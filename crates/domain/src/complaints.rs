@@ -18,12 +18,13 @@ use uuid::Uuid;
 use crate::change::{Aggregate, Change, EventKind, SubjectType, Version};
 use crate::error::{Code, Problem, Result};
 use crate::filter::{OneOf, Range, Text};
-use crate::id::{ComplaintId, ContactId, CustomerId, EntityId, ProductId, UserId};
+use crate::id::{ComplaintId, ContactId, CustomerId, EntityId, ProductId, TeamId, UserId};
 use crate::time::Timestamp;
 use crate::wire::wire_enum;
 
 mod clocks;
 mod escalation;
+mod groups;
 mod intake;
 mod policies;
 mod statistics;
@@ -35,6 +36,7 @@ pub use escalation::{
     ACCEPT_MINUTES_MAX, Absence, CONDITION_RUNG, Escalation, EscalationCause, EscalationKey, EscalationRole,
     PERCENT_MAX, PendingRung, RUNGS_MAX, Rung, STANDARD_LADDER,
 };
+pub use groups::{CountedComplaint, GROUPS_MAX, GroupKey, GroupStatistic, GroupStatistics, Recurrence};
 pub use intake::{
     ADDRESSES_MAX, ATTACHMENT_BYTES_MAX, ATTACHMENTS_MAX, Attachment, MEDIA_TYPES, NewComplaint, Remedy,
     Reporter, ReporterAddress,
@@ -49,7 +51,7 @@ pub use statistics::{
 };
 pub use surveys::{
     Answered, DISSATISFIED_BELOW, NewAnswer, REMINDERS, SATISFIED_FROM, SCORE_MAX, STANDARD_QUESTIONS,
-    Survey, SurveyScore, SurveyState, SurveyVerdict, survey_score,
+    Survey, SurveyScore, SurveyState, SurveyVerdict, survey_score, verdict,
 };
 pub use workflow::{
     AWAIT_DAYS_MAX, Assessment, Awaited, CloseComplaint, Closed, Merged, NewAwait, NewNote, NewResponse,
@@ -461,6 +463,10 @@ pub enum ComplaintTerm {
     Product(OneOf<ProductId>),
     /// Who answers for it.
     Owner(OneOf<UserId>),
+    /// The team that who answers for it is in today.
+    Team(OneOf<TeamId>),
+    /// What caused it, letter by letter.
+    RootCause(OneOf<String>),
     /// When we were first told.
     RecordedAt(Range<Timestamp>),
     /// When something is to be done next.

@@ -11,6 +11,7 @@ use crate::users::{NewUser, User, UserStatus};
 
 mod clocks;
 mod escalation;
+mod groups;
 mod policies;
 mod surveys;
 mod walks;
