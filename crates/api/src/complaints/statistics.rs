@@ -252,7 +252,7 @@ pub(crate) struct ComplaintStatisticQueries;
 impl ComplaintStatisticQueries {
     /// Figures on the complaints that were recorded in a period and that you may see, by group, the largest group first.
     /// They agree with `complaints`, filtered by `recordedAt` and by what the group has in common; duplicates, whose
-    /// state is MERGED, count once. Groups do not overlap; at most 1,000 of them, of at most 200,000 complaints in the
+    /// state is MERGED, count once. Groups do not overlap; at most 1,000 of them, of at most 100,000 complaints in the
     /// period and the one before, are counted.
     async fn complaint_statistics(
         &self,

@@ -11,7 +11,7 @@ use evenhand_persistence::Reader;
 use crate::door::Query;
 
 /// Most complaints in one answer, those of the period before included: more take longer to count than a request may.
-const COMPLAINTS_MAX: i64 = 200_000;
+const COMPLAINTS_MAX: i64 = 100_000;
 
 /// Figures on the complaints that were recorded in a period, by group, compared with the period before.
 #[derive(Clone, Copy, Debug)]
