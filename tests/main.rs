@@ -11,6 +11,7 @@ mod backtest;
 mod breaking;
 mod calendars;
 mod closing;
+mod complaint_exposure;
 mod complaint_input;
 mod complaint_lists;
 mod complaint_statistics;

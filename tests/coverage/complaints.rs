@@ -61,6 +61,17 @@ fn queries() -> Vec<Sample> {
             none,
         ),
         query(
+            "Query.customers (exposure)",
+            "{ customers(first: 100) { totalCount nodes { complaintExposure { openComplaints seriousComplaints hearers \
+             revenueAtRisk { amount } } warnings { code message } } } }",
+            none,
+        ),
+        query(
+            "Query.complaints (duplicates)",
+            "{ complaints(first: 100) { totalCount nodes { possibleDuplicates { number subject } } } }",
+            none,
+        ),
+        query(
             "Query.node (complaint in the south)",
             "query($id: ID!) { node(id: $id) { ... on Complaint { subject customer { name } timeline { nodes { after } } } } }",
             |w| async { json!({ "id": w.south_complaint }) }.boxed(),

@@ -125,6 +125,9 @@ pub(crate) struct Loaders {
     pub(crate) complaints: Loader<ComplaintId, complaints::Complaint>,
     pub(crate) newest_complaints: Loader<(CustomerId, u32), Page<complaints::Complaint>>,
     pub(crate) complaint_counts: Loader<CustomerId, i64>,
+    pub(crate) open_complaints: Loader<CustomerId, complaints::OpenComplaints>,
+    pub(crate) recent_complaints: Loader<CustomerId, Vec<complaints::Complaint>>,
+    pub(crate) revenue_at_risk: Loader<CustomerId, Vec<Money>>,
     pub(crate) sla_policies: Loader<SlaPolicyId, complaints::SlaPolicy>,
     pub(crate) targets: Loader<TargetId, targets::Target>,
     pub(crate) targets_below: Loader<TargetId, Vec<targets::Target>>,
@@ -159,6 +162,9 @@ impl Loaders {
         self.complaints.clear();
         self.newest_complaints.clear();
         self.complaint_counts.clear();
+        self.open_complaints.clear();
+        self.recent_complaints.clear();
+        self.revenue_at_risk.clear();
         self.sla_policies.clear();
         self.targets.clear();
         self.targets_below.clear();

@@ -16,10 +16,12 @@ use evenhand_persistence::Reader;
 use crate::door::Query;
 
 mod handling;
+mod open;
 mod policies;
 mod statistics;
 
 pub use handling::{HandleComplaint, Step};
+pub use open::{OpenComplaintsOfCustomers, RecentComplaintsOfCustomers, RevenueAtRiskOfCustomers};
 pub use policies::{CountSlaPolicies, CreateSlaPolicy, ListSlaPolicies, SlaPoliciesByIds};
 pub use statistics::ComplaintStatistics;
 

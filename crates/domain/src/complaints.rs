@@ -23,6 +23,7 @@ use crate::time::Timestamp;
 use crate::wire::wire_enum;
 
 mod clocks;
+mod duplicates;
 mod escalation;
 mod groups;
 mod intake;
@@ -32,6 +33,7 @@ mod surveys;
 mod workflow;
 
 pub use clocks::{ClockKind, ClockOutcome, DeadlineRevision, Pause, RevisionReason, SlaClock};
+pub use duplicates::{DUPLICATE_DAYS, DUPLICATES_MAX};
 pub use escalation::{
     ACCEPT_MINUTES_MAX, Absence, CONDITION_RUNG, Escalation, EscalationCause, EscalationKey, EscalationRole,
     PERCENT_MAX, PendingRung, RUNGS_MAX, Rung, STANDARD_LADDER,
@@ -46,8 +48,8 @@ pub use policies::{
     TARGET_MINUTES_MAX, choose,
 };
 pub use statistics::{
-    ClockCount, ComplaintFigures, ComplaintGroup, ComplaintStatistic, Exposure, HEARERS_EACH, HEARERS_FIRST,
-    HEARERS_OF_ONE, exposure, statistic,
+    ClockCount, ComplaintFigures, ComplaintGroup, ComplaintStatistic, CustomerWarningCode, Exposure,
+    HEARERS_EACH, HEARERS_FIRST, HEARERS_OF_ONE, OpenComplaints, exposure, statistic,
 };
 pub use surveys::{
     Answered, DISSATISFIED_BELOW, NewAnswer, REMINDERS, SATISFIED_FROM, SCORE_MAX, STANDARD_QUESTIONS,
@@ -105,6 +107,11 @@ wire_enum! {
         /// Does great harm, or endangers somebody.
         Critical = "CRITICAL",
     }
+}
+
+impl Severity {
+    /// Those at which whoever wants to sell something is warned.
+    pub const SERIOUS: [Self; 2] = [Self::High, Self::Critical];
 }
 
 wire_enum! {

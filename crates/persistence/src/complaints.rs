@@ -27,6 +27,7 @@ use crate::store::{Reader, Stored, Tx};
 use crate::targets::{json, parse_json};
 use crate::{counters, customers, row};
 
+mod open;
 mod policies;
 mod statistics;
 pub(crate) mod surveys;

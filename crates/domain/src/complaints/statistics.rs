@@ -55,6 +55,23 @@ pub fn exposure(complaints: u32) -> Exposure {
     Exposure { first, second, hearers: first + second }
 }
 
+wire_enum! {
+    /// What somebody should know before they contact a customer.
+    CustomerWarningCode {
+        /// A serious complaint is open: its severity is HIGH or CRITICAL, or somebody's safety is at stake.
+        OpenSeriousComplaint = "OPEN_SERIOUS_COMPLAINT",
+    }
+}
+
+/// The open complaints of a customer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OpenComplaints {
+    /// How many there are.
+    pub count: u32,
+    /// How many of them are serious: of [`Severity::SERIOUS`](super::Severity::SERIOUS), or somebody's safety is at stake.
+    pub serious: u32,
+}
+
 /// What is counted of one complaint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ComplaintFigures {

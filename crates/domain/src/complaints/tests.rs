@@ -10,6 +10,7 @@ use crate::id::SlaPolicyId;
 use crate::users::{NewUser, User, UserStatus};
 
 mod clocks;
+mod duplicates;
 mod escalation;
 mod groups;
 mod policies;
