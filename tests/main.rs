@@ -24,6 +24,7 @@ mod daily_facts;
 mod deals;
 mod documents;
 mod edge;
+mod exports;
 mod feed;
 mod golden;
 mod http;

@@ -83,6 +83,9 @@ fn queries() -> Vec<Sample> {
             none,
         ),
         query("Query.slaPolicies", "{ slaPolicies(first: 100) { totalCount nodes { id name } } }", none),
+        mutation("Mutation.startExport", "export { kind count downloadPath }", |_| {
+            async { json!({ "kind": "COMPLAINTS" }) }.boxed()
+        }),
         mutation("Mutation.createSlaPolicy", "slaPolicy { id name }", |w| {
             async {
                 json!({ "name": format!("New policy {}", w.unique().await), "ackMinutes": 1,

@@ -199,7 +199,7 @@ pub(crate) struct ActivityFilter {
 }
 
 impl ActivityFilter {
-    fn parse(self, depth: usize) -> std::result::Result<Filter<ActivityTerm>, Error> {
+    pub(crate) fn parse(self, depth: usize) -> std::result::Result<Filter<ActivityTerm>, Error> {
         let mut terms = Vec::new();
         if let Some(kind) = self.kind {
             terms.push(ActivityTerm::Kind(kind.parse("kind")?));

@@ -33,7 +33,8 @@ pub(crate) mod open;
 pub(crate) mod policies;
 pub(crate) mod statistics;
 
-use filter::{ComplaintFilter, ComplaintOrder};
+pub(crate) use filter::ComplaintFilter;
+use filter::ComplaintOrder;
 pub(crate) use mutations::ComplaintMutations;
 use policies::SlaClock;
 

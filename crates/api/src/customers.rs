@@ -329,7 +329,7 @@ pub(crate) struct CustomerFilter {
 }
 
 impl CustomerFilter {
-    fn parse(self, depth: usize) -> std::result::Result<Filter<CustomerTerm>, Error> {
+    pub(crate) fn parse(self, depth: usize) -> std::result::Result<Filter<CustomerTerm>, Error> {
         let mut terms = Vec::new();
         if let Some(id) = &self.id {
             terms.push(CustomerTerm::Id(id.parse().map_err(|problem| problem.at("id"))?));

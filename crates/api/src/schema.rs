@@ -26,6 +26,7 @@ use crate::complaints::{ComplaintMutations, ComplaintQueries};
 use crate::customers::{CustomerMutations, CustomerQueries};
 use crate::daily_facts::{DailyFactMutations, DailyFactQueries};
 use crate::deals::{DealMutations, DealQueries};
+use crate::exports::ExportMutations;
 use crate::imports::{ImportMutations, ImportSubscriptions};
 use crate::loaders::Loader;
 use crate::node::NodeQueries;
@@ -75,6 +76,7 @@ pub(crate) struct Mutation(
     ComplaintMutations,
     SlaPolicyMutations,
     ImportMutations,
+    ExportMutations,
 );
 
 /// Everything that can be watched, each event checked against your rights at that moment.

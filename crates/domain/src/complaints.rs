@@ -448,7 +448,7 @@ impl Aggregate for Complaint {
 }
 
 /// What complaints can be filtered by.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub enum ComplaintTerm {
     /// Id.
     Id(OneOf<ComplaintId>),

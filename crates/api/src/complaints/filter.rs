@@ -56,7 +56,7 @@ pub(crate) struct ComplaintFilter {
 }
 
 impl ComplaintFilter {
-    pub(super) fn parse(self, depth: usize) -> Result<Filter<ComplaintTerm>, Error> {
+    pub(crate) fn parse(self, depth: usize) -> Result<Filter<ComplaintTerm>, Error> {
         let mut terms = Vec::new();
         if let Some(id) = &self.id {
             terms.push(ComplaintTerm::Id(id.parse().map_err(|problem| problem.at("id"))?));
