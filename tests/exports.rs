@@ -13,6 +13,7 @@ both!(
     an_export_is_the_list_of_whoever_asks,
     an_export_is_for_whoever_asked_and_for_a_day,
     a_long_export_comes_page_by_page,
+    whoever_signs_out_gets_no_further_page,
     what_cannot_be_exported_is_refused,
 );
 
@@ -143,28 +144,48 @@ async fn an_export_is_for_whoever_asked_and_for_a_day(mut t: TestApp) {
     assert_eq!(answer.data["auditEntries"]["totalCount"], 2);
 }
 
-async fn a_long_export_comes_page_by_page(t: TestApp) {
-    let sql = t.sql().await;
-    let (id, numbers) = if t.store.is_sqlite() {
-        (
-            "randomblob(16)",
-            "(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1234) SELECT i FROM n)",
-        )
-    } else {
-        ("gen_random_uuid()", "(SELECT i FROM generate_series(1, 1234) i)")
-    };
-    let team = t.team("North", None).await;
-    let name = "'Team ' || CAST(n.i AS text)";
-    let columns = "parent_id, created_at";
-    let copies = format!(
-        "INSERT INTO teams (org_id, id, version, name, name_key, {columns}) \
-         SELECT org_id, {id}, 1, {name}, {name}, {columns} FROM teams t, {numbers} n WHERE t.name = 'North'"
+/// Copies a team so many times.
+async fn copy_team(t: &TestApp, count: u32) {
+    let numbers = format!(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}) SELECT i FROM n"
     );
-    assert_eq!(sql.run(&copies).await, 1_234);
+    let id = if t.store.is_sqlite() { "randomblob(16)" } else { "gen_random_uuid()" };
+    let name = "'Team ' || CAST(n.i AS text)";
+    let copies = format!(
+        "INSERT INTO teams (org_id, id, version, name, name_key, created_at) \
+         SELECT org_id, {id}, 1, {name}, {name}, created_at FROM teams t, ({numbers}) n WHERE t.name = 'North'"
+    );
+    assert_eq!(t.sql().await.run(&copies).await, u64::from(count));
+}
+
+async fn a_long_export_comes_page_by_page(t: TestApp) {
+    let team = t.team("North", None).await;
+    copy_team(&t, 1_234).await;
     let found = exported(&t.admin(), json!({ "kind": "TEAMS" })).await;
     let names: BTreeSet<_> = values(&json!(found), "name").into_iter().collect();
     assert_eq!((found.len(), names.len()), (1_235, 1_235));
     assert!(found.iter().any(|line| line["nodeId"] == team.as_str()));
+}
+
+async fn whoever_signs_out_gets_no_further_page(t: TestApp) {
+    let rosa = t.user("REP", "Rosa").await;
+    t.team("North", None).await;
+    copy_team(&t, 20_000).await;
+    let export = start(&rosa, json!({ "kind": "TEAMS" })).await;
+    assert_eq!(export["count"], 20_001);
+    let path = export["downloadPath"].as_str().expect("a path");
+    let mut response = rosa.get(path).send().await.expect("an answer");
+    response.chunk().await.expect("a chunk").expect("the first page");
+    rosa.mutate("signOut", json!({}), "signedOut").await.ok();
+    let broken = loop {
+        match response.chunk().await {
+            Ok(Some(_)) => {}
+            Ok(None) => break false,
+            Err(_) => break true,
+        }
+    };
+    assert!(broken, "half an export never looks like a whole one");
+    assert_eq!(download(&rosa, &export).await.status, 401);
 }
 
 async fn what_cannot_be_exported_is_refused(t: TestApp) {
