@@ -144,12 +144,11 @@ fn chunk(
         let later = Condition::all().add(Column::RecordedAt.eq(at)).add(Column::Id.gt(id));
         Condition::any().add(Column::RecordedAt.gt(at)).add(later)
     });
-    let clocks: SimpleExpr =
-        if details { Expr::col((Entity, Column::Clocks)).into() } else { Expr::val("[]").into() };
+    let clocks: SimpleExpr = if details { Expr::col((Entity, Column::Clocks)) } else { Expr::val("[]") };
     let team = if by_team {
         team_of_owner(reader.org()?, reader.grant().today(reader.now()))
     } else {
-        Expr::val(None::<Uuid>).into()
+        Expr::val(None::<Uuid>)
     };
     let mut select = visible(reader)?
         .filter(Column::RecordedAt.gte(from.utc()).and(Column::RecordedAt.lt(until.utc())))
