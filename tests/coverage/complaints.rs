@@ -61,11 +61,31 @@ fn queries() -> Vec<Sample> {
             none,
         ),
         query(
+            "Query.customers (exposure)",
+            "{ customers(first: 100) { totalCount nodes { complaintExposure { openComplaints seriousComplaints hearers \
+             revenueAtRisk { amount } } warnings { code message } } } }",
+            none,
+        ),
+        query(
+            "Query.complaints (duplicates)",
+            "{ complaints(first: 100) { totalCount nodes { possibleDuplicates { number subject } } } }",
+            none,
+        ),
+        query(
             "Query.node (complaint in the south)",
             "query($id: ID!) { node(id: $id) { ... on Complaint { subject customer { name } timeline { nodes { after } } } } }",
             |w| async { json!({ "id": w.south_complaint }) }.boxed(),
         ),
+        query(
+            "Query.complaintStatistics",
+            "{ complaintStatistics(period: { kind: MONTH, start: \"2026-01-01\" }, groupBy: ROOT_CAUSE) { rootCause recorded \
+             satisfaction { asked } recurrence { repeats } } }",
+            none,
+        ),
         query("Query.slaPolicies", "{ slaPolicies(first: 100) { totalCount nodes { id name } } }", none),
+        mutation("Mutation.startExport", "export { kind count downloadPath }", |_| {
+            async { json!({ "kind": "COMPLAINTS" }) }.boxed()
+        }),
         mutation("Mutation.createSlaPolicy", "slaPolicy { id name }", |w| {
             async {
                 json!({ "name": format!("New policy {}", w.unique().await), "ackMinutes": 1,

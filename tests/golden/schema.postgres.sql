@@ -333,6 +333,17 @@ TABLE events
     CREATE UNIQUE INDEX events_position ON public.events USING btree (org_id, "position")
     CREATE UNIQUE INDEX events_subject ON public.events USING btree (org_id, subject, subject_id, subject_version)
     CREATE INDEX events_waiting ON public.events USING btree (ordinal) WHERE ("position" IS NULL)
+TABLE exports
+    org_id uuid NOT NULL
+    id uuid NOT NULL
+    version integer NOT NULL
+    selection text COLLATE "C" NOT NULL
+    requested_by uuid NOT NULL
+    created_at timestamp with time zone NOT NULL
+    expires_at timestamp with time zone NOT NULL
+    CONSTRAINT exports_org_id_requested_by_fkey FOREIGN KEY (org_id, requested_by) REFERENCES users(org_id, id)
+    CONSTRAINT exports_pkey PRIMARY KEY (org_id, id)
+    CREATE UNIQUE INDEX exports_pkey ON public.exports USING btree (org_id, id)
 TABLE feed_heads
     org_id uuid NOT NULL
     position bigint NOT NULL

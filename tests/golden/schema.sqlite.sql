@@ -315,6 +315,18 @@ CREATE UNIQUE INDEX events_id ON events (org_id, id);
 CREATE UNIQUE INDEX events_position ON events (org_id, position);
 CREATE UNIQUE INDEX events_subject ON events (org_id, subject, subject_id, subject_version);
 CREATE INDEX events_waiting ON events (ordinal) WHERE position IS NULL;
+CREATE TABLE exports (
+    org_id uuid_text NOT NULL,
+    id uuid_text NOT NULL,
+    version integer NOT NULL,
+    -- What is exported, with its filter, as JSON.
+    selection text NOT NULL,
+    requested_by uuid_text NOT NULL,
+    created_at timestamp_with_timezone_text NOT NULL,
+    expires_at timestamp_with_timezone_text NOT NULL,
+    PRIMARY KEY (org_id, id),
+    FOREIGN KEY (org_id, requested_by) REFERENCES users (org_id, id)
+);
 CREATE TABLE feed_heads (
     org_id uuid_text NOT NULL PRIMARY KEY REFERENCES organizations (id),
     position bigint NOT NULL,

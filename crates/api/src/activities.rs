@@ -1,6 +1,6 @@
 //! Activities in GraphQL.
 
-use async_graphql::{Context, ID, InputObject, Object, Result};
+use async_graphql::{ComplexObject, Context, ID, InputObject, Object, Result};
 use evenhand_app::activities::{
     ActivitiesByIds, ActivitiesOfCustomers, CountActivities, CountActivitiesOfCustomers, ListActivities,
     LogActivity,
@@ -12,6 +12,7 @@ use evenhand_domain::id::{ActivityId, CustomerId};
 use evenhand_domain::page::Page;
 use futures_util::FutureExt;
 
+use crate::complaints::open::{CustomerWarning, warnings_of};
 use crate::context::{Request, total};
 use crate::customers::{self, Customer};
 use crate::deals::{self, Deal, hidden};
@@ -198,7 +199,7 @@ pub(crate) struct ActivityFilter {
 }
 
 impl ActivityFilter {
-    fn parse(self, depth: usize) -> std::result::Result<Filter<ActivityTerm>, Error> {
+    pub(crate) fn parse(self, depth: usize) -> std::result::Result<Filter<ActivityTerm>, Error> {
         let mut terms = Vec::new();
         if let Some(kind) = self.kind {
             terms.push(ActivityTerm::Kind(kind.parse("kind")?));
@@ -301,9 +302,18 @@ impl LogActivityInput {
 
 payload! {
     /// Result of `logActivity`.
+    #[graphql(complex)]
     LogActivityPayload {
         /// The new activity; null when the input was wrong.
         activity: Activity
+    }
+}
+
+#[ComplexObject]
+impl LogActivityPayload {
+    /// What to know about the customer, as in `Customer.warnings`.
+    async fn warnings(&self, ctx: &Context<'_>) -> Result<Vec<CustomerWarning>> {
+        warnings_of(ctx, self.activity.as_ref().and_then(|activity| activity.0.customer_id)).await
     }
 }
 

@@ -384,6 +384,7 @@ pub(crate) fn graphql_type(subject: SubjectType) -> &'static str {
         SubjectType::SlaPolicy => id::SlaPolicyId::TYPE,
         SubjectType::Survey => id::SurveyId::TYPE,
         SubjectType::Import => id::ImportId::TYPE,
+        SubjectType::Export => id::ExportId::TYPE,
         SubjectType::WorkCalendar => id::WorkCalendarId::TYPE,
     }
 }

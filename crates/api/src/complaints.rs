@@ -30,10 +30,13 @@ mod escalations;
 mod filter;
 mod inputs;
 mod mutations;
+pub(crate) mod open;
 pub(crate) mod policies;
+pub(crate) mod statistics;
 
 use escalations::Escalation;
-use filter::{ComplaintFilter, ComplaintOrder};
+pub(crate) use filter::ComplaintFilter;
+use filter::ComplaintOrder;
 pub(crate) use mutations::ComplaintMutations;
 use policies::SlaClock;
 
@@ -219,6 +222,13 @@ impl Complaint {
             Some(id) => load(ctx, id).await,
             None => Ok(None),
         }
+    }
+
+    /// Complaints of the same customer that may be the same, the likeliest first, at most 5: their subjects are alike, or
+    /// less alike and of the same product or reporter. Open ones, and those that were recorded in the last 30 days. Empty
+    /// once this one has ended.
+    async fn possible_duplicates(&self, ctx: &Context<'_>) -> Result<Vec<Complaint>> {
+        open::duplicates_of(ctx, &self.0).await
     }
 
     /// How often it was reopened.

@@ -8,7 +8,7 @@ use async_graphql::{ServerError, Variables};
 
 use crate::document::{fragments, over, place};
 use crate::error::edge;
-use crate::limits::{INTROSPECTION_COST, LIST_ITEMS, MUTATION_COST};
+use crate::limits::{GROUP_ITEMS, INTROSPECTION_COST, LIST_ITEMS, MUTATION_COST};
 
 /// Page that a connection has where the client does not say.
 const PAGE_DEFAULT: u64 = 20;
@@ -112,7 +112,10 @@ impl Reckoning<'_> {
             (true, "nodes") => inside(1).saturating_add(1).saturating_mul(page),
             (true, "pageInfo") => 0,
             _ if definition.ty.is_list() => {
-                let items = self.list_argument(field).unwrap_or(LIST_ITEMS);
+                let items = match field.name.as_str() {
+                    "complaintStatistics" => GROUP_ITEMS,
+                    _ => self.list_argument(field).unwrap_or(LIST_ITEMS),
+                };
                 inside(1).saturating_add(1).saturating_mul(items)
             }
             _ => inside(1).saturating_add(1),

@@ -18,6 +18,7 @@ use evenhand_domain::id::{CustomerId, UserId};
 
 use crate::activities::{self, Activity, ActivityConnection};
 use crate::changes::{self, ChangeConnection};
+use crate::complaints::open::{CustomerExposure, CustomerWarning, exposure_of, warnings_of};
 use crate::complaints::{self, ComplaintConnection};
 use crate::context::{Request, total};
 use crate::deals::{self, DealConnection};
@@ -179,6 +180,16 @@ impl Customer {
         complaints::of_customer(ctx, self.0.id, PageArgs::forward(first, after)).await
     }
 
+    /// What is at stake with this customer while complaints are open; null where your role may not read complaints.
+    async fn complaint_exposure(&self, ctx: &Context<'_>) -> Result<Option<CustomerExposure>> {
+        exposure_of(ctx, self.0.id).await
+    }
+
+    /// What to know before you contact this customer: that a serious complaint is open, among those that you may see.
+    async fn warnings(&self, ctx: &Context<'_>) -> Result<Vec<CustomerWarning>> {
+        warnings_of(ctx, Some(self.0.id)).await
+    }
+
     /// Everything that happened to this customer, the deals with it, its complaints and what was done for it, as far
     /// as you may see it, oldest first. A part of the feed: `endCursor` works in `changes` too.
     async fn history(
@@ -318,7 +329,7 @@ pub(crate) struct CustomerFilter {
 }
 
 impl CustomerFilter {
-    fn parse(self, depth: usize) -> std::result::Result<Filter<CustomerTerm>, Error> {
+    pub(crate) fn parse(self, depth: usize) -> std::result::Result<Filter<CustomerTerm>, Error> {
         let mut terms = Vec::new();
         if let Some(id) = &self.id {
             terms.push(CustomerTerm::Id(id.parse().map_err(|problem| problem.at("id"))?));

@@ -335,7 +335,7 @@ pub(crate) struct DealFilter {
 }
 
 impl DealFilter {
-    fn parse(mut self, depth: usize) -> std::result::Result<Filter<DealTerm>, Error> {
+    pub(crate) fn parse(mut self, depth: usize) -> std::result::Result<Filter<DealTerm>, Error> {
         let mut terms = Vec::new();
         if let Some(id) = &self.id {
             terms.push(DealTerm::Id(id.parse().map_err(|problem| problem.at("id"))?));

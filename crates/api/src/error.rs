@@ -47,11 +47,15 @@ pub(crate) fn outcome<T>(result: Result<T, Error>) -> async_graphql::Result<(Opt
     Ok((None, problems.into_iter().map(UserError::from).collect()))
 }
 
-/// Declares the payload of a mutation: the changed object, and what was wrong with the input.
+/// Declares the payload of a mutation: the changed object, and what was wrong with the input. `#[graphql(complex)]` where
+/// more fields are computed.
 macro_rules! payload {
-    ($(#[doc = $doc:literal])* $name:ident { $(#[doc = $field_doc:literal])* $field:ident: $type:ty }) => {
+    ($(#[doc = $doc:literal])* $(#[graphql($complex:ident)])? $name:ident {
+        $(#[doc = $field_doc:literal])* $field:ident: $type:ty
+    }) => {
         $(#[doc = $doc])*
         #[derive(async_graphql::SimpleObject)]
+        $(#[graphql($complex)])?
         pub(crate) struct $name {
             $(#[doc = $field_doc])*
             $field: Option<$type>,

@@ -69,6 +69,43 @@ impl OptionalIdFilter {
     }
 }
 
+/// Compares a code, letter by letter, that may be missing. Give exactly one.
+#[derive(Clone, InputObject)]
+pub(crate) struct CodeFilter {
+    /// Is this code.
+    eq: Option<String>,
+    /// Is one of these codes; at most 100.
+    r#in: Option<Vec<String>>,
+    /// True for entries where it is not set.
+    missing: Option<bool>,
+}
+
+impl CodeFilter {
+    /// The typed comparison, as a filter over terms made by `term`.
+    pub(crate) fn parse<T>(self, term: impl Fn(OneOf<String>) -> T) -> Result<Filter<T>, Problem> {
+        match (self.eq, self.r#in, self.missing) {
+            (None, None, Some(true)) => Ok(Filter::Term(term(OneOf::Missing))),
+            (None, None, Some(false)) => Ok(Filter::Not(Box::new(Filter::Term(term(OneOf::Missing))))),
+            (eq, list, None) => {
+                let codes = values(eq, list)?;
+                codes.iter().try_for_each(|code| comparable(code))?;
+                Ok(Filter::Term(term(OneOf::In(codes))))
+            }
+            _ => Err(Problem::new(Code::Required, "Give exactly one of eq, in and missing.")),
+        }
+    }
+}
+
+/// A text that something can be equal to, on both databases.
+fn comparable(text: &str) -> Result<(), Problem> {
+    if text.chars().nth(NAME_CHARS_MAX).is_some() || text.chars().any(char::is_control) {
+        let message =
+            format!("Compare with at most {NAME_CHARS_MAX} characters, none of them control characters.");
+        return Err(Problem::new(Code::InvalidFormat, message));
+    }
+    Ok(())
+}
+
 /// Declares the comparison of a domain enum.
 macro_rules! enum_filter {
     ($name:ident, $of:ty, $what:literal) => {
@@ -134,12 +171,7 @@ impl TextFilter {
             Text::Contains(part) => vec![part],
         });
         for value in all {
-            if value.chars().nth(NAME_CHARS_MAX).is_some() || value.chars().any(char::is_control) {
-                let message = format!(
-                    "Compare with at most {NAME_CHARS_MAX} characters, none of them control characters."
-                );
-                return Err(Problem::new(Code::InvalidFormat, message).at(field));
-            }
+            comparable(value).map_err(|problem| problem.at(field))?;
         }
         if texts.is_empty() {
             return Err(Problem::new(Code::Required, "Give at least one of eq, in and contains.").at(field));

@@ -23,7 +23,7 @@ use tracing::Instrument;
 use crate::execute::{Answer, Caller, Edge, Incoming, Judged, Refusal};
 use crate::limits::{Limits, Quotas, REQUEST_TIMEOUT};
 use crate::negotiation::{Media, media};
-use crate::{explorer, sse, websocket};
+use crate::{downloads, explorer, sse, websocket};
 
 /// How long caches may keep the published keys, in seconds.
 const JWKS_MAX_AGE: &str = "public, max-age=300";
@@ -79,6 +79,11 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
             .service(web::resource("/graphql").default_service(web::to(graphql)))
             .service(web::resource("/graphql/stream").default_service(web::to(sse::stream)))
             .service(any("/graphql/ws", web::get().to(websocket::connect)))
+            .service(
+                // A web page of another origin asks before it sends its token.
+                any("/exports/{id}", web::get().to(downloads::download))
+                    .route(web::method(Method::OPTIONS).to(downloads::download)),
+            )
             .service(any("/schema.graphql", web::get().to(sdl)))
             .service(any("/", web::get().to(explorer::page)))
             .service(any("/explorer/{file}", web::get().to(explorer::file)))

@@ -103,6 +103,12 @@ pub(crate) const CACHED_DOCUMENTS_MAX: usize = 1_000;
 pub(crate) const CACHED_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Items that a list without pages is reckoned to have.
 pub(crate) const LIST_ITEMS: u64 = 5;
+/// Groups that figures on all complaints of a period are reckoned to have: counting them takes long.
+pub(crate) const GROUP_ITEMS: u64 = 50;
+/// Objects of an export for a point: they come without nested ones.
+pub(crate) const EXPORT_OBJECTS_PER_POINT: u64 = 10;
+/// Longest wait of a download for its next page.
+pub(crate) const EXPORT_WAIT_MAX: Duration = Duration::from_secs(60);
 /// Cost of each field of a mutation, in objects: it commits a transaction.
 pub(crate) const MUTATION_COST: u64 = 10;
 /// Cost of asking for the schema.

@@ -3,8 +3,8 @@
 use async_graphql::{Context, ID, Interface, Object, Result};
 use evenhand_domain::error::{Code, Error, Problem};
 use evenhand_domain::id::{
-    ActivityId, ComplaintId, CustomerId, DealId, EntityId, ImportId, OrganizationId, ProductId, SlaPolicyId,
-    TargetId, TeamId, UserId, WorkCalendarId,
+    ActivityId, ComplaintId, CustomerId, DealId, EntityId, ExportId, ImportId, OrganizationId, ProductId,
+    SlaPolicyId, TargetId, TeamId, UserId, WorkCalendarId,
 };
 use uuid::Uuid;
 
@@ -14,6 +14,7 @@ use crate::complaints::policies::{self, SlaPolicy};
 use crate::complaints::{self, Complaint};
 use crate::customers::{self, Customer};
 use crate::deals::{self, Deal};
+use crate::exports::{self, Export};
 use crate::ids;
 use crate::imports::{self, Import};
 use crate::products::{self, Product};
@@ -50,6 +51,8 @@ pub(crate) enum Node {
     SlaPolicy(SlaPolicy),
     /// An import.
     Import(Import),
+    /// A download that you asked for.
+    Export(Export),
     /// A work calendar.
     WorkCalendar(WorkCalendar),
 }
@@ -72,6 +75,7 @@ async fn load(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
         ComplaintId::TYPE => complaints::load(ctx, ComplaintId::from_uuid(uuid)).await?.map(Node::Complaint),
         SlaPolicyId::TYPE => policies::load(ctx, SlaPolicyId::from_uuid(uuid)).await?.map(Node::SlaPolicy),
         ImportId::TYPE => imports::load(ctx, ImportId::from_uuid(uuid)).await?.map(Node::Import),
+        ExportId::TYPE => exports::load(ctx, ExportId::from_uuid(uuid)).await?.map(Node::Export),
         WorkCalendarId::TYPE => {
             calendars::load(ctx, Some(WorkCalendarId::from_uuid(uuid))).await?.map(Node::WorkCalendar)
         }

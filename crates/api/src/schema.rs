@@ -21,10 +21,12 @@ use crate::attainment::{AttainmentQueries, AttainmentSubscriptions, TargetAt};
 use crate::calendars::{CalendarMutations, CalendarQueries};
 use crate::changes::{ChangeQueries, ChangeSubscriptions};
 use crate::complaints::policies::{SlaPolicyMutations, SlaPolicyQueries};
+use crate::complaints::statistics::ComplaintStatisticQueries;
 use crate::complaints::{ComplaintMutations, ComplaintQueries};
 use crate::customers::{CustomerMutations, CustomerQueries};
 use crate::daily_facts::{DailyFactMutations, DailyFactQueries};
 use crate::deals::{DealMutations, DealQueries};
+use crate::exports::ExportMutations;
 use crate::imports::{ImportMutations, ImportSubscriptions};
 use crate::loaders::Loader;
 use crate::node::NodeQueries;
@@ -51,6 +53,7 @@ pub(crate) struct Query(
     AttainmentQueries,
     ReconciliationQueries,
     ComplaintQueries,
+    ComplaintStatisticQueries,
     SlaPolicyQueries,
     ChangeQueries,
 );
@@ -73,6 +76,7 @@ pub(crate) struct Mutation(
     ComplaintMutations,
     SlaPolicyMutations,
     ImportMutations,
+    ExportMutations,
 );
 
 /// Everything that can be watched, each event checked against your rights at that moment.
@@ -123,6 +127,9 @@ pub(crate) struct Loaders {
     pub(crate) complaints: Loader<ComplaintId, complaints::Complaint>,
     pub(crate) newest_complaints: Loader<(CustomerId, u32), Page<complaints::Complaint>>,
     pub(crate) complaint_counts: Loader<CustomerId, i64>,
+    pub(crate) open_complaints: Loader<CustomerId, complaints::OpenComplaints>,
+    pub(crate) recent_complaints: Loader<CustomerId, Vec<complaints::Complaint>>,
+    pub(crate) revenue_at_risk: Loader<CustomerId, Vec<Money>>,
     pub(crate) sla_policies: Loader<SlaPolicyId, complaints::SlaPolicy>,
     pub(crate) targets: Loader<TargetId, targets::Target>,
     pub(crate) targets_below: Loader<TargetId, Vec<targets::Target>>,
@@ -157,6 +164,9 @@ impl Loaders {
         self.complaints.clear();
         self.newest_complaints.clear();
         self.complaint_counts.clear();
+        self.open_complaints.clear();
+        self.recent_complaints.clear();
+        self.revenue_at_risk.clear();
         self.sla_policies.clear();
         self.targets.clear();
         self.targets_below.clear();

@@ -16,11 +16,15 @@ use evenhand_persistence::Reader;
 use crate::door::Query;
 
 mod handling;
+mod open;
 mod policies;
+mod statistics;
 mod timers;
 
 pub use handling::{HandleComplaint, Step};
+pub use open::{OpenComplaintsOfCustomers, RecentComplaintsOfCustomers, RevenueAtRiskOfCustomers};
 pub use policies::{CountSlaPolicies, CreateSlaPolicy, ListSlaPolicies, SlaPoliciesByIds, UpdateSlaPolicy};
+pub use statistics::ComplaintStatistics;
 
 /// Writes a complaint down; its clocks run from now.
 #[derive(Debug)]

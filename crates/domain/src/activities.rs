@@ -216,7 +216,7 @@ impl Aggregate for Activity {
 }
 
 /// One comparison in a filter of activities.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub enum ActivityTerm {
     /// What was done.
     Kind(OneOf<ActivityKind>),

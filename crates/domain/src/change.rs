@@ -163,6 +163,8 @@ wire_enum! {
         Survey = "survey",
         /// An import.
         Import = "import",
+        /// A download that somebody asked for.
+        Export = "export",
         /// A work calendar.
         WorkCalendar = "work_calendar",
         /// The days that an organisation has closed; its id is that of the organisation.
@@ -331,6 +333,8 @@ wire_enum! {
         ImportStarted = "import.started",
         /// An import ended.
         ImportFinished = "import.finished",
+        /// Somebody asked for a download.
+        ExportStarted = "export.started",
         /// A work calendar was created.
         WorkCalendarCreated = "work_calendar.created",
         /// A work calendar changed.

@@ -18,13 +18,15 @@ use uuid::Uuid;
 use crate::change::{Aggregate, Change, EventKind, SubjectType, Version};
 use crate::error::{Code, Problem, Result};
 use crate::filter::{OneOf, Range, Text};
-use crate::id::{ComplaintId, ContactId, CustomerId, EntityId, ProductId, UserId};
+use crate::id::{ComplaintId, ContactId, CustomerId, EntityId, ProductId, TeamId, UserId};
 use crate::time::Timestamp;
 use crate::wire::wire_enum;
 
 mod clocks;
+mod duplicates;
 mod escalation;
 mod history;
+mod groups;
 mod intake;
 mod policies;
 mod statistics;
@@ -32,11 +34,13 @@ mod surveys;
 mod workflow;
 
 pub use clocks::{ClockKind, ClockOutcome, DeadlineRevision, Pause, RevisionReason, SlaClock};
+pub use duplicates::{DUPLICATE_DAYS, DUPLICATES_MAX};
 pub use escalation::{
     ACCEPT_MINUTES_MAX, Absence, CONDITION_RUNG, Escalation, EscalationCause, EscalationKey, EscalationRole,
     PERCENT_MAX, PendingRung, RUNGS_MAX, Rung, STANDARD_LADDER, Standing,
 };
 pub use history::ImportedComplaint;
+pub use groups::{CountedComplaint, GROUPS_MAX, GroupKey, GroupStatistic, GroupStatistics, Recurrence};
 pub use intake::{
     ADDRESSES_MAX, ATTACHMENT_BYTES_MAX, ATTACHMENTS_MAX, Attachment, MEDIA_TYPES, NewComplaint, Remedy,
     Reporter, ReporterAddress,
@@ -46,12 +50,12 @@ pub use policies::{
     TARGET_MINUTES_MAX, choose,
 };
 pub use statistics::{
-    ClockCount, ComplaintFigures, ComplaintGroup, ComplaintStatistic, Exposure, HEARERS_EACH, HEARERS_FIRST,
-    HEARERS_OF_ONE, exposure, statistic,
+    ClockCount, ComplaintFigures, ComplaintGroup, ComplaintStatistic, CustomerWarningCode, Exposure,
+    HEARERS_EACH, HEARERS_FIRST, HEARERS_OF_ONE, OpenComplaints, exposure, statistic,
 };
 pub use surveys::{
     Answered, DISSATISFIED_BELOW, NewAnswer, REMINDERS, SATISFIED_FROM, SCORE_MAX, STANDARD_QUESTIONS,
-    Survey, SurveyScore, SurveyState, SurveyVerdict, survey_score,
+    Survey, SurveyScore, SurveyState, SurveyVerdict, survey_score, verdict,
 };
 pub use workflow::{
     AWAIT_DAYS_MAX, Assessment, Awaited, CloseComplaint, Closed, Merged, NewAwait, NewNote, NewResponse,
@@ -105,6 +109,11 @@ wire_enum! {
         /// Does great harm, or endangers somebody.
         Critical = "CRITICAL",
     }
+}
+
+impl Severity {
+    /// Those at which whoever wants to sell something is warned.
+    pub const SERIOUS: [Self; 2] = [Self::High, Self::Critical];
 }
 
 wire_enum! {
@@ -441,7 +450,7 @@ impl Aggregate for Complaint {
 }
 
 /// What complaints can be filtered by.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub enum ComplaintTerm {
     /// Id.
     Id(OneOf<ComplaintId>),
@@ -463,6 +472,10 @@ pub enum ComplaintTerm {
     Product(OneOf<ProductId>),
     /// Who answers for it.
     Owner(OneOf<UserId>),
+    /// The team that who answers for it is in today.
+    Team(OneOf<TeamId>),
+    /// What caused it, letter by letter.
+    RootCause(OneOf<String>),
     /// When we were first told.
     RecordedAt(Range<Timestamp>),
     /// When something is to be done next.

@@ -468,7 +468,7 @@ impl Aggregate for Customer {
 }
 
 /// One comparison in a filter of customers.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub enum CustomerTerm {
     /// The id.
     Id(OneOf<CustomerId>),

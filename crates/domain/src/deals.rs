@@ -376,7 +376,7 @@ impl Aggregate for Deal {
 }
 
 /// What deals can be filtered by.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub enum DealTerm {
     /// Id.
     Id(OneOf<DealId>),

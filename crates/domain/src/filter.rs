@@ -1,5 +1,7 @@
 //! Filters as data: bounded trees of typed terms. Persistence turns them into conditions.
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::{Code, Problem};
 use crate::wire::wire_enum;
 
@@ -11,7 +13,7 @@ pub const TERMS_MAX: usize = 20;
 pub const VALUES_MAX: usize = 100;
 
 /// A filter over terms of type `T`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Filter<T> {
     /// All must hold; an empty list always holds.
     All(Vec<Filter<T>>),
@@ -54,7 +56,7 @@ impl<T> Filter<T> {
 }
 
 /// Comparison of a value that has no order that matters: an id or an enum.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum OneOf<V> {
     /// One of these.
     In(Vec<V>),
@@ -63,7 +65,7 @@ pub enum OneOf<V> {
 }
 
 /// Comparison of a text by its folded key.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Text {
     /// Equal to one of these, ignoring case and spacing.
     In(Vec<String>),
@@ -72,7 +74,7 @@ pub enum Text {
 }
 
 /// Comparison of an ordered value.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Range<V> {
     /// Equal.
     Eq(V),

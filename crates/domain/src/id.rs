@@ -79,6 +79,8 @@ ids! {
     LeaveId = "Leave";
     /// One run of an import.
     ImportId = "Import";
+    /// A download that somebody asked for.
+    ExportId = "Export";
     /// An entry of the event log.
     EventId = "Change";
     /// A background job.

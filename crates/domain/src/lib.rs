@@ -7,6 +7,7 @@
 pub mod access;
 pub mod change;
 pub mod error;
+pub mod exports;
 pub mod filter;
 pub mod fraction;
 pub mod id;

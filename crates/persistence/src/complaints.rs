@@ -27,7 +27,9 @@ use crate::store::{Reader, Stored, Tx};
 use crate::targets::{json, parse_json};
 use crate::{counters, customers, row};
 
+mod open;
 mod policies;
+mod statistics;
 pub(crate) mod surveys;
 mod timers;
 
@@ -228,6 +230,7 @@ pub(crate) async fn visible_ids(reader: &Reader<'_>, ids: Vec<Uuid>) -> Result<V
 }
 
 fn filtered(reader: &Reader<'_>, filter: &Filter<ComplaintTerm>) -> Result<Select<Entity>> {
+    let (org, today) = (reader.org()?, reader.grant().today(reader.now()));
     let term = |term: &ComplaintTerm| match term {
         ComplaintTerm::Id(ids) => page::one_of(Column::Id, ids, EntityId::uuid),
         ComplaintTerm::Number(number) => page::text(Column::NumberKey, number),
@@ -240,6 +243,8 @@ fn filtered(reader: &Reader<'_>, filter: &Filter<ComplaintTerm>) -> Result<Selec
         ComplaintTerm::Customer(customers) => page::one_of(Column::CustomerId, customers, EntityId::uuid),
         ComplaintTerm::Product(products) => page::one_of(Column::ProductId, products, EntityId::uuid),
         ComplaintTerm::Owner(users) => page::one_of(Column::OwnerId, users, EntityId::uuid),
+        ComplaintTerm::Team(teams) => statistics::owner_in_team(org, today, teams),
+        ComplaintTerm::RootCause(causes) => page::one_of(Column::RootCause, causes, |cause| cause),
         ComplaintTerm::RecordedAt(at) => page::range(Column::RecordedAt, at, Timestamp::utc),
         ComplaintTerm::NextActionDue(at) => page::range(Column::NextActionDue, at, Timestamp::utc),
         ComplaintTerm::UpdatedAt(at) => page::range(Column::UpdatedAt, at, Timestamp::utc),

@@ -12,12 +12,15 @@ use evenhand_domain::money::{Currency, Money};
 use evenhand_domain::page::{Page, PageRequest, SortKey};
 use evenhand_domain::text::fold;
 use evenhand_domain::time::Timestamp;
-use sea_orm::sea_query::{ExprTrait, SelectStatement, SimpleExpr};
-use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QuerySelect, QueryTrait, Select};
+use sea_orm::sea_query::{Expr, ExprTrait, SelectStatement, SimpleExpr};
+use sea_orm::{
+    ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
+};
 use uuid::Uuid;
 
 use crate::error::{bad_row, database_error};
 use crate::page::{self, Each, Keyset};
+use crate::reconciliation::parse_currency;
 use crate::store::{Reader, Stored, Tx};
 use crate::{counters, row};
 
@@ -322,6 +325,51 @@ impl Reader<'_> {
             .await
             .map_err(database_error)?;
         Ok(counts.into_iter().map(|count| (CustomerId::from_uuid(count.customer_id), count.deals)).collect())
+    }
+}
+
+/// Value of the deals of a customer in one currency.
+#[derive(FromQueryResult)]
+struct ValueRow {
+    customer_id: Uuid,
+    currency: String,
+    minor: i64,
+}
+
+impl Reader<'_> {
+    /// The value of the visible deals of each of `customers` that are open, or were won since an instant and not taken
+    /// back, by currency; customers without any are left out.
+    ///
+    /// # Errors
+    /// When the database cannot be read, or a sum leaves the range of an i64.
+    pub async fn deal_value_of_customers(
+        &self,
+        customers: &[CustomerId],
+        won_since: Timestamp,
+    ) -> Result<HashMap<CustomerId, Vec<Money>>> {
+        let open = DealStage::ALL.iter().filter(|stage| stage.is_open()).map(|stage| stage.as_str());
+        let won = Column::Stage.eq(DealStage::Won.as_str()).and(Column::WonAt.gte(won_since.utc()));
+        let rows = visible(self)?
+            .filter(Column::CustomerId.is_in(customers.iter().map(|id| id.uuid())))
+            .filter(Column::ValueMinor.is_not_null())
+            .filter(Column::Stage.is_in(open).or(won))
+            .select_only()
+            .column(Column::CustomerId)
+            .column_as(Column::ValueCurrency, "currency")
+            .column_as(Expr::col((Entity, Column::ValueMinor)).sum().cast_as("BIGINT"), "minor")
+            .group_by(Column::CustomerId)
+            .group_by(Column::ValueCurrency)
+            .order_by_asc(Column::ValueCurrency)
+            .into_model::<ValueRow>()
+            .all(&self.db)
+            .await
+            .map_err(database_error)?;
+        let mut values: HashMap<CustomerId, Vec<Money>> = HashMap::new();
+        for row in rows {
+            let value = Money::new(row.minor, parse_currency(&row.currency)?);
+            values.entry(CustomerId::from_uuid(row.customer_id)).or_default().push(value);
+        }
+        Ok(values)
     }
 }
 

@@ -20,6 +20,7 @@ mod deals;
 mod documents;
 mod error;
 mod events;
+mod exports;
 mod health;
 mod history;
 mod idempotency;

@@ -44,7 +44,9 @@ impl Reader<'_> {
             SubjectType::Product => open_to(Permission::ReadProducts),
             SubjectType::WorkCalendar => open_to(Permission::ReadCalendars),
             SubjectType::DayClose => open_to(Permission::ReadDailyFacts),
-            SubjectType::Session | SubjectType::Invitation => open_to(Permission::ReadAudit),
+            SubjectType::Session | SubjectType::Invitation | SubjectType::Export => {
+                open_to(Permission::ReadAudit)
+            }
             SubjectType::SlaPolicy => open_to(Permission::ReadComplaints),
             SubjectType::Import => open_to(Permission::ImportData),
             SubjectType::Customer => customers::visible_ids(self, ids).await,

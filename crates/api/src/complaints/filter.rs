@@ -6,7 +6,7 @@ use evenhand_domain::error::Error;
 use evenhand_domain::filter::{Direction, Filter};
 
 use crate::filters::{
-    BooleanFilter, DateTimeFilter, IdFilter, OptionalIdFilter, TextFilter, combine, enum_filter,
+    BooleanFilter, CodeFilter, DateTimeFilter, IdFilter, OptionalIdFilter, TextFilter, combine, enum_filter,
 };
 use crate::wire::Wire;
 
@@ -37,6 +37,10 @@ pub(crate) struct ComplaintFilter {
     product: Option<OptionalIdFilter>,
     /// By who answers for it.
     owner: Option<IdFilter>,
+    /// By the team that who answers for it is in today, without the teams below it.
+    team: Option<OptionalIdFilter>,
+    /// By what caused it.
+    root_cause: Option<CodeFilter>,
     /// By when we were first told.
     recorded_at: Option<DateTimeFilter>,
     /// By when something is to be done next.
@@ -52,7 +56,7 @@ pub(crate) struct ComplaintFilter {
 }
 
 impl ComplaintFilter {
-    pub(super) fn parse(self, depth: usize) -> Result<Filter<ComplaintTerm>, Error> {
+    pub(crate) fn parse(self, depth: usize) -> Result<Filter<ComplaintTerm>, Error> {
         let mut terms = Vec::new();
         if let Some(id) = &self.id {
             terms.push(ComplaintTerm::Id(id.parse().map_err(|problem| problem.at("id"))?));
@@ -92,8 +96,12 @@ impl ComplaintFilter {
         }
         let product = self.product.map(|product| product.parse(ComplaintTerm::Product)).transpose();
         let product = product.map_err(|problem| problem.at("product"))?;
+        let team = self.team.map(|team| team.parse(ComplaintTerm::Team)).transpose();
+        let team = team.map_err(|problem| problem.at("team"))?;
+        let cause = self.root_cause.map(|cause| cause.parse(ComplaintTerm::RootCause)).transpose();
+        let cause = cause.map_err(|problem| problem.at("rootCause"))?;
         let rest = combine(terms, self.and, self.or, self.not.map(|not| *not), depth, Self::parse)?;
-        Ok(Filter::All(product.into_iter().chain([rest]).collect()))
+        Ok(Filter::All(product.into_iter().chain(team).chain(cause).chain([rest]).collect()))
     }
 }
 

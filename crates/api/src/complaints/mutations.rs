@@ -1,6 +1,6 @@
 //! Mutations of complaints: inputs become commands.
 
-use async_graphql::{Context, ID, Object, Result};
+use async_graphql::{ComplexObject, Context, ID, Object, Result};
 use evenhand_app::complaints::{HandleComplaint, Step};
 use evenhand_domain::complaints::{
     self as domain, Assessment, CloseComplaint, NewAwait, NewNote, NewResponse, NoteAudience,
@@ -16,15 +16,28 @@ use super::inputs::{
     MarkOutOfScopeInput, MergeComplaintInput, OfferResponseInput, RecordComplaintInput, ReopenComplaintInput,
     ResumeComplaintInput, attachments,
 };
+use super::open::duplicates_of;
 use crate::context::Request;
 use crate::error::payload;
 use crate::ids;
 
 payload! {
     /// Result of `recordComplaint`.
+    #[graphql(complex)]
     RecordComplaintPayload {
         /// The new complaint; null when the input was wrong.
         complaint: Complaint
+    }
+}
+
+#[ComplexObject]
+impl RecordComplaintPayload {
+    /// Complaints of the same customer that may be the same, as `Complaint.possibleDuplicates` suggests them.
+    async fn possible_duplicates(&self, ctx: &Context<'_>) -> Result<Vec<Complaint>> {
+        match &self.complaint {
+            Some(complaint) => duplicates_of(ctx, &complaint.0).await,
+            None => Ok(Vec::new()),
+        }
     }
 }
 

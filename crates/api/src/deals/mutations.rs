@@ -1,6 +1,6 @@
 //! Mutations of deals: inputs become commands.
 
-use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, Result};
+use async_graphql::{ComplexObject, Context, ID, InputObject, MaybeUndefined, Object, Result};
 use evenhand_app::deals::{CancelDeal, CreateDeal, LoseDeal, UpdateDeal, WinDeal};
 use evenhand_domain::deals::{self as domain, CreditKind, DealStage, DealUpdate, NewCredit};
 use evenhand_domain::error::{Problem, Problems};
@@ -8,6 +8,7 @@ use evenhand_domain::id::EntityId;
 use evenhand_domain::patch::Patch;
 
 use super::Deal;
+use crate::complaints::open::{CustomerWarning, warnings_of};
 use crate::context::Request;
 use crate::error::payload;
 use crate::ids;
@@ -125,9 +126,18 @@ pub(crate) struct CancelDealInput {
 
 payload! {
     /// Result of `createDeal`.
+    #[graphql(complex)]
     CreateDealPayload {
         /// The new deal; null when the input was wrong.
         deal: Deal
+    }
+}
+
+#[ComplexObject]
+impl CreateDealPayload {
+    /// What to know about the customer, as in `Customer.warnings`.
+    async fn warnings(&self, ctx: &Context<'_>) -> Result<Vec<CustomerWarning>> {
+        warnings_of(ctx, self.deal.as_ref().and_then(|deal| deal.0.customer_id)).await
     }
 }
 

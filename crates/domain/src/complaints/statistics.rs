@@ -1,5 +1,7 @@
 //! Figures on complaints, counted from rows. Duplicates count once: what was merged is left out.
 
+use std::collections::BTreeMap;
+
 use super::clocks::{ClockKind, ClockOutcome};
 use super::surveys::share_ppm;
 use super::{Complaint, ComplaintState};
@@ -28,6 +30,8 @@ wire_enum! {
         RootCause = "ROOT_CAUSE",
         /// Who answers for them.
         Owner = "OWNER",
+        /// The team that who answers for them is in today, without the teams below it.
+        Team = "TEAM",
         /// How far they are.
         State = "STATE",
     }
@@ -49,6 +53,23 @@ pub fn exposure(complaints: u32) -> Exposure {
     let first = u64::from(complaints) * HEARERS_FIRST;
     let second = first * HEARERS_EACH;
     Exposure { first, second, hearers: first + second }
+}
+
+wire_enum! {
+    /// What somebody should know before they contact a customer.
+    CustomerWarningCode {
+        /// A serious complaint is open: its severity is HIGH or CRITICAL, or somebody's safety is at stake.
+        OpenSeriousComplaint = "OPEN_SERIOUS_COMPLAINT",
+    }
+}
+
+/// The open complaints of a customer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OpenComplaints {
+    /// How many there are.
+    pub count: u32,
+    /// How many of them are serious: of [`Severity::SERIOUS`](super::Severity::SERIOUS), or somebody's safety is at stake.
+    pub serious: u32,
 }
 
 /// What is counted of one complaint.
@@ -129,43 +150,71 @@ pub fn statistic<'a>(
     complaints: impl IntoIterator<Item = &'a ComplaintFigures>,
     now: Timestamp,
 ) -> ComplaintStatistic {
-    let rows: Vec<_> = complaints.into_iter().filter(|row| row.state != ComplaintState::Merged).collect();
-    let count = |wanted: &dyn Fn(&ComplaintFigures) -> bool| {
-        u32::try_from(rows.iter().filter(|row| wanted(row)).count()).unwrap_or(u32::MAX)
-    };
-    let ages = |wanted: &dyn Fn(&ComplaintFigures) -> bool| {
-        let rows = rows.iter().filter(|row| wanted(row));
-        let age = |row: &&ComplaintFigures| row.ended_at.unwrap_or(now).since(row.recorded_at).num_seconds();
-        let mut ages: Vec<i64> = rows.map(age).collect();
-        ages.sort_unstable();
-        ages
-    };
-    let is_open = |row: &ComplaintFigures| row.state.is_open();
-    let is_closed = |row: &ComplaintFigures| row.state == ComplaintState::Closed;
-    let was_reopened = |row: &ComplaintFigures| row.reopen_count > 0;
-    let (open, reopened) = (count(&is_open), count(&was_reopened));
-    let open_ages = ages(&is_open);
-    let clocks = ClockKind::ALL.iter().map(|&kind| {
-        let of = |wanted| {
-            let clocks = rows.iter().flat_map(|row| &row.clocks);
-            let count = clocks.filter(|&&clock| clock == (kind, wanted)).count();
-            u32::try_from(count).unwrap_or(u32::MAX)
-        };
-        let (met, missed) = (of(ClockOutcome::Met), of(ClockOutcome::Missed));
-        ClockCount { kind, met, missed, running: of(ClockOutcome::Running) }
-    });
-    ComplaintStatistic {
-        recorded: count(&|_| true),
-        open,
-        overdue: count(&|row| is_open(row) && row.next_action_due <= now),
-        closed: count(&is_closed),
-        out_of_scope: count(&|row| row.state == ComplaintState::OutOfScope),
-        reopened,
-        reopen_rate_ppm: share_ppm(reopened, count(&|row| is_closed(row) || was_reopened(row))),
-        open_age_median_s: quantile(&open_ages, 50),
-        open_age_max_s: open_ages.last().copied(),
-        closed_age_median_s: quantile(&ages(&is_closed), 50),
-        clocks: clocks.collect(),
-        exposure: exposure(open),
+    let mut tally = Tally::default();
+    for row in complaints.into_iter().filter(|row| row.state != ComplaintState::Merged) {
+        tally.add(row, now);
+    }
+    tally.finish()
+}
+
+/// Figures that are being counted: it does not grow by more than an age with each complaint.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tally {
+    recorded: u32,
+    overdue: u32,
+    out_of_scope: u32,
+    reopened: u32,
+    ever_closed: u32,
+    open_ages: Vec<i64>,
+    closed_ages: Vec<i64>,
+    outcomes: BTreeMap<(ClockKind, ClockOutcome), u32>,
+}
+
+impl Tally {
+    /// Counts a complaint that is no duplicate.
+    pub(super) fn add(&mut self, row: &ComplaintFigures, now: Timestamp) {
+        let (is_open, is_closed) = (row.state.is_open(), row.state == ComplaintState::Closed);
+        let was_reopened = row.reopen_count > 0;
+        self.recorded += 1;
+        self.overdue += u32::from(is_open && row.next_action_due <= now);
+        self.out_of_scope += u32::from(row.state == ComplaintState::OutOfScope);
+        self.reopened += u32::from(was_reopened);
+        self.ever_closed += u32::from(is_closed || was_reopened);
+        let age = row.ended_at.unwrap_or(now).since(row.recorded_at).num_seconds();
+        if is_open {
+            self.open_ages.push(age);
+        } else if is_closed {
+            self.closed_ages.push(age);
+        }
+        for &clock in &row.clocks {
+            *self.outcomes.entry(clock).or_default() += 1;
+        }
+    }
+
+    /// What was counted.
+    pub(super) fn finish(mut self) -> ComplaintStatistic {
+        self.open_ages.sort_unstable();
+        self.closed_ages.sort_unstable();
+        let count = |ages: &[i64]| u32::try_from(ages.len()).unwrap_or(u32::MAX);
+        let open = count(&self.open_ages);
+        let clocks = ClockKind::ALL.iter().map(|&kind| {
+            let of = |outcome| self.outcomes.get(&(kind, outcome)).copied().unwrap_or(0);
+            let (met, missed) = (of(ClockOutcome::Met), of(ClockOutcome::Missed));
+            ClockCount { kind, met, missed, running: of(ClockOutcome::Running) }
+        });
+        ComplaintStatistic {
+            recorded: self.recorded,
+            open,
+            overdue: self.overdue,
+            closed: count(&self.closed_ages),
+            out_of_scope: self.out_of_scope,
+            reopened: self.reopened,
+            reopen_rate_ppm: share_ppm(self.reopened, self.ever_closed),
+            open_age_median_s: quantile(&self.open_ages, 50),
+            open_age_max_s: self.open_ages.last().copied(),
+            closed_age_median_s: quantile(&self.closed_ages, 50),
+            clocks: clocks.collect(),
+            exposure: exposure(open),
+        }
     }
 }

@@ -210,15 +210,7 @@ impl Survey {
 
     /// What the answer says; `None` without one.
     pub fn verdict(&self) -> Option<SurveyVerdict> {
-        let count = i32::try_from(self.scores.len()).ok().filter(|&count| count > 0)?;
-        let sum: i32 = self.scores.iter().sum();
-        Some(if sum >= SATISFIED_FROM * count {
-            SurveyVerdict::Satisfied
-        } else if sum < DISSATISFIED_BELOW * count {
-            SurveyVerdict::Dissatisfied
-        } else {
-            SurveyVerdict::Neutral
-        })
+        verdict(&self.scores)
     }
 
     fn require(&self, state: SurveyState, rule: &str) -> Result<()> {
@@ -228,6 +220,19 @@ impl Survey {
         let message = format!("{rule}; this one is {}.", self.state.as_str());
         Err(Problem::new(Code::InvalidTransition, message).into())
     }
+}
+
+/// What the scores of an answer say; `None` without scores.
+pub fn verdict(scores: &[i32]) -> Option<SurveyVerdict> {
+    let count = i32::try_from(scores.len()).ok().filter(|&count| count > 0)?;
+    let sum: i32 = scores.iter().sum();
+    Some(if sum >= SATISFIED_FROM * count {
+        SurveyVerdict::Satisfied
+    } else if sum < DISSATISFIED_BELOW * count {
+        SurveyVerdict::Dissatisfied
+    } else {
+        SurveyVerdict::Neutral
+    })
 }
 
 /// How satisfied those are who answered, and how many did.

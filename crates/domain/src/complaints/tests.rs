@@ -10,8 +10,10 @@ use crate::id::SlaPolicyId;
 use crate::users::{NewUser, User, UserStatus};
 
 mod clocks;
+mod duplicates;
 mod escalation;
 mod history;
+mod groups;
 mod policies;
 mod surveys;
 mod walks;

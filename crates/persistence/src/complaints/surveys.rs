@@ -32,7 +32,8 @@ row::entity!(entity, "surveys", {
     created_at: DateTimeUtc,
     updated_at: DateTimeUtc,
 });
-use entity::{Column, Entity, Model as Row};
+use entity::Model as Row;
+pub(super) use entity::{Column, Entity};
 
 fn restore(row: Row) -> Result<Survey> {
     Ok(Survey {

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use evenhand_app::App;
-use evenhand_app::exports::{Exported, export};
+use evenhand_app::exports::export;
+use evenhand_domain::exports::ExportKind;
 use evenhand_domain::id::OrganizationId;
 
 use crate::assembly::{self, Schema};
@@ -54,8 +55,8 @@ async fn write_all(
     organization: OrganizationId,
     out: &mut (impl std::io::Write + Send),
 ) -> Result<(), Failure> {
-    for what in Exported::ALL {
-        export(app, organization, what, out).await?;
+    for &kind in ExportKind::ALL {
+        export(app, organization, kind, out).await?;
     }
     Ok(())
 }
