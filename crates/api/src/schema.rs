@@ -5,18 +5,20 @@ use evenhand_app::attainment::Attained;
 use evenhand_app::reconciliation::Facts;
 use evenhand_domain::error::Problem;
 use evenhand_domain::id::{
-    ActivityId, ComplaintId, CustomerId, DealId, DerivationId, ProductId, SlaPolicyId, TargetId, TeamId,
-    UserId, WorkCalendarId,
+    ActivityId, ApiClientId, ComplaintId, CustomerId, DealId, DerivationId, ProductId, SlaPolicyId, TargetId,
+    TeamId, UserId, WorkCalendarId,
 };
 use evenhand_domain::money::Money;
 use evenhand_domain::page::Page;
 use evenhand_domain::time::Period;
 use evenhand_domain::{
-    activities, calendars, complaints, customers, deals, derivation, products, targets, teams, users,
+    activities, api_clients, calendars, complaints, customers, deals, derivation, products, targets, teams,
+    users,
 };
 
 use crate::access::AccessMutations;
 use crate::activities::{ActivityMutations, ActivityQueries};
+use crate::api_clients::{ApiClientMutations, ApiClientQueries};
 use crate::attainment::{AttainmentQueries, AttainmentSubscriptions, TargetAt};
 use crate::calendars::{CalendarMutations, CalendarQueries};
 use crate::changes::{ChangeQueries, ChangeSubscriptions};
@@ -52,6 +54,7 @@ pub(crate) struct Query(
     ReconciliationQueries,
     ComplaintQueries,
     SlaPolicyQueries,
+    ApiClientQueries,
     ChangeQueries,
 );
 
@@ -72,6 +75,7 @@ pub(crate) struct Mutation(
     TargetMutations,
     ComplaintMutations,
     SlaPolicyMutations,
+    ApiClientMutations,
     ImportMutations,
 );
 
@@ -124,6 +128,7 @@ pub(crate) struct Loaders {
     pub(crate) newest_complaints: Loader<(CustomerId, u32), Page<complaints::Complaint>>,
     pub(crate) complaint_counts: Loader<CustomerId, i64>,
     pub(crate) sla_policies: Loader<SlaPolicyId, complaints::SlaPolicy>,
+    pub(crate) api_clients: Loader<ApiClientId, api_clients::ApiClient>,
     pub(crate) targets: Loader<TargetId, targets::Target>,
     pub(crate) targets_below: Loader<TargetId, Vec<targets::Target>>,
     pub(crate) missing_of_targets: Loader<TargetId, Vec<Problem>>,
@@ -158,6 +163,7 @@ impl Loaders {
         self.newest_complaints.clear();
         self.complaint_counts.clear();
         self.sla_policies.clear();
+        self.api_clients.clear();
         self.targets.clear();
         self.targets_below.clear();
         self.missing_of_targets.clear();
