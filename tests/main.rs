@@ -5,6 +5,7 @@
 mod access;
 mod activities;
 mod agreed_targets;
+mod api_clients;
 mod architecture;
 mod attainment;
 mod backtest;
@@ -29,6 +30,7 @@ mod imports;
 mod keys;
 mod leaving;
 mod mail;
+mod oauth;
 mod organizations;
 mod reconciliation;
 mod schema;
