@@ -15,6 +15,7 @@ both!(
     uniqueness_ignores_case_and_names_the_field,
     counts_and_sums_are_whole_numbers,
     writes_wait_for_each_other_instead_of_failing,
+    the_log_outlives_its_migrations,
 );
 
 async fn instants_keep_microseconds_and_their_order(t: TestApp) {
@@ -217,6 +218,25 @@ async fn up_down_up(backend: Backend) {
     assert_eq!(schema().await.trim(), "");
     sql.0.close().await.expect("closed");
     database.remove().await;
+}
+
+async fn the_log_outlives_its_migrations(t: TestApp) {
+    t.team("North", None).await;
+    t.settle().await;
+    let sql = t.sql().await;
+    let rows = async || {
+        sql.texts("SELECT ordinal || ' ' || position || ' ' || hash FROM events ORDER BY ordinal").await
+    };
+    let before = rows().await;
+    let last = Migrator::migrations().iter().rev().position(|it| it.name().ends_with("_000017_api_clients"));
+    let steps = u32::try_from(last.expect("the one that copies it") + 1).expect("few");
+    Migrator::down(&sql.0, Some(steps)).await.expect("down");
+    Migrator::up(&sql.0, None).await.expect("up");
+    assert_eq!(rows().await, before);
+    t.team("South", None).await;
+    t.settle().await;
+    let report = t.store.unscoped_verify_events(t.organization).await.expect("read");
+    assert_eq!((report.fault, report.entries), (None, before.len() as i64 + 1));
 }
 
 #[test]

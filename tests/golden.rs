@@ -19,6 +19,11 @@ fn the_permissions() {
 }
 
 #[test]
+fn the_scopes_of_api_clients() {
+    golden("scopes.txt", &evenhand_domain::access::client_table());
+}
+
+#[test]
 fn the_events() {
     let names: String = EventKind::ALL.iter().map(|kind| format!("{}\n", kind.as_str())).collect();
     golden("events.txt", &names);

@@ -71,7 +71,7 @@ fn queries() -> Vec<Sample> {
     vec![
         query(
             "Query.viewer",
-            "{ viewer { role user { id name email team { name } memberships { team { name } } } } }",
+            "{ viewer { role scopes user { id name email team { name } memberships { team { name } } } } }",
             none,
         ),
         query(
@@ -158,8 +158,13 @@ fn queries() -> Vec<Sample> {
             none,
         ),
         query(
+            "Query.apiClients",
+            "{ apiClients(first: 100) { totalCount nodes { id name clientId role scopes revokedAt lastUsedAt } } }",
+            none,
+        ),
+        query(
             "Query.changes",
-            "{ changes(first: 100) { nodes { subjectType type subjectId before after actor { name email } } } }",
+            "{ changes(first: 100) { nodes { subjectType type subjectId before after actor { name email } client { name } } } }",
             none,
         ),
         query(
@@ -319,6 +324,22 @@ fn people() -> Vec<Sample> {
         // Each close needs days of its own.
         mutation("Mutation.closeDays", "closedThrough", |w| {
             async { json!({ "through": format!("2025-{:02}-01", w.closes().await + 1) }) }.boxed()
+        }),
+        mutation("Mutation.createApiClient", "apiClient { id name } clientSecret", |w| {
+            async {
+                let name = format!("New program {}", w.unique().await);
+                json!({ "name": name, "role": "FINANCE", "scopes": ["deals:read"] })
+            }
+            .boxed()
+        }),
+        mutation("Mutation.updateApiClient", "apiClient { id name }", |w| {
+            async { json!({ "id": w.new_program().await, "version": 1, "scopes": ["deals:read"] }) }.boxed()
+        }),
+        mutation("Mutation.rotateApiClientSecret", "apiClient { id name } clientSecret", |w| {
+            async { json!({ "id": w.new_program().await, "version": 1 }) }.boxed()
+        }),
+        mutation("Mutation.revokeApiClient", "apiClient { id name }", |w| {
+            async { json!({ "id": w.new_program().await, "version": 1 }) }.boxed()
         }),
         mutation("Mutation.startImport", "import { id profile }", |_| {
             async {

@@ -1,6 +1,7 @@
 //! An organisation with two teams, somebody of each role, and things that belong to one team or the other.
 //! Every text of it carries marks, by which a leak is recognised.
 
+use evenhand_domain::api_clients::ApiScope;
 use serde_json::{Value, json};
 
 use crate::support::{Client, TestApp};
@@ -111,6 +112,10 @@ impl World {
         let service = t.user("SERVICE_AGENT", "Canary Sam").await;
         let finance = t.user("FINANCE", "Canary Fay").await;
         let stranger = t.other_organization("Elsewhere").await;
+        let all: Vec<&str> = ApiScope::ALL.iter().map(|scope| scope.as_str()).collect();
+        let program = t.enter(&t.program("Canary Sync", "ADMIN", &all).await).await;
+        let few = ["complaints:read", "complaints:write", "customers:read", "users:read", "changes:read"];
+        let complaints = t.enter(&t.program("Canary Form", "SERVICE_AGENT", &few).await).await;
         let (rep_id, rep_email) = (rep.id.clone(), rep.email.clone());
         let (other_lead_id, agent) = (other_lead.id.clone(), service.id.clone());
         let (north_rep, south_rep) = (rep.client.clone(), other_rep.client.clone());
@@ -125,6 +130,8 @@ impl World {
             actor("finance", finance.client, &[Activity, Complaint, Administration]),
             actor("admin", t.admin(), &[]),
             actor("foreign admin", stranger, Mark::ALL),
+            actor("client", program, &[Administration]),
+            actor("complaints client", complaints, &[Deal, Activity, Administration]),
         ];
         let mut world = Self {
             t: t.clone(),
@@ -266,6 +273,12 @@ impl World {
         let leaves = recorded.ok()["user"]["leaves"].as_array().expect("leaves").clone();
         let new = leaves.iter().find(|leave| leave["from"] == day).expect("the new one");
         new["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// A new API client.
+    pub(crate) async fn new_program(&self) -> String {
+        let name = format!("Canary program {}", self.unique().await);
+        self.t.program(&name, "ADMIN", &["customers:read"]).await.id
     }
 
     /// A person who was invited but has not accepted, with the token of the invitation.

@@ -26,6 +26,31 @@ TABLE activities
     CREATE UNIQUE INDEX activities_pkey ON public.activities USING btree (org_id, id)
     CREATE INDEX activities_started ON public.activities USING btree (org_id, started_at, id)
     CREATE INDEX activities_user ON public.activities USING btree (org_id, user_id, started_at, id)
+TABLE api_clients
+    org_id uuid NOT NULL
+    id uuid NOT NULL
+    version integer NOT NULL
+    name text COLLATE "C" NOT NULL
+    name_key text COLLATE "C" NOT NULL
+    role text COLLATE "C" NOT NULL
+    scopes text COLLATE "C" NOT NULL
+    secret_hash text COLLATE "C" NOT NULL
+    generation integer NOT NULL
+    old_secret_hash text COLLATE "C"
+    old_secret_expires_at timestamp with time zone
+    created_at timestamp with time zone NOT NULL
+    updated_at timestamp with time zone NOT NULL
+    revoked_at timestamp with time zone
+    last_used_at timestamp with time zone
+    CONSTRAINT api_clients_check CHECK (((old_secret_hash IS NULL) = (old_secret_expires_at IS NULL)))
+    CONSTRAINT api_clients_generation_check CHECK ((generation > 0))
+    CONSTRAINT api_clients_org_id_fkey FOREIGN KEY (org_id) REFERENCES organizations(id)
+    CONSTRAINT api_clients_pkey PRIMARY KEY (org_id, id)
+    CONSTRAINT api_clients_role_check CHECK ((role = ANY (ARRAY['SERVICE_AGENT'::text, 'FINANCE'::text, 'ADMIN'::text])))
+    CREATE INDEX api_clients_all_names ON public.api_clients USING btree (org_id, name_key, id)
+    CREATE UNIQUE INDEX api_clients_id ON public.api_clients USING btree (id)
+    CREATE UNIQUE INDEX api_clients_name ON public.api_clients USING btree (org_id, name_key) WHERE (revoked_at IS NULL)
+    CREATE UNIQUE INDEX api_clients_pkey ON public.api_clients USING btree (org_id, id)
 TABLE attainment_snapshots
     org_id uuid NOT NULL
     target_id uuid NOT NULL
@@ -325,7 +350,7 @@ TABLE events
     after text COLLATE "C" NOT NULL
     position bigint
     hash text COLLATE "C"
-    CONSTRAINT events_actor_kind_check CHECK ((actor_kind = ANY (ARRAY['ANONYMOUS'::text, 'USER'::text, 'SYSTEM'::text])))
+    CONSTRAINT events_actor_kind_check CHECK ((actor_kind = ANY (ARRAY['ANONYMOUS'::text, 'USER'::text, 'CLIENT'::text, 'SYSTEM'::text])))
     CONSTRAINT events_org_id_fkey FOREIGN KEY (org_id) REFERENCES organizations(id)
     CONSTRAINT events_pkey PRIMARY KEY (ordinal)
     CREATE UNIQUE INDEX events_id ON public.events USING btree (org_id, id)
@@ -526,6 +551,14 @@ TABLE refresh_tokens
     CONSTRAINT refresh_tokens_pkey PRIMARY KEY (token_hash)
     CREATE UNIQUE INDEX refresh_tokens_pkey ON public.refresh_tokens USING btree (token_hash)
     CREATE INDEX refresh_tokens_session ON public.refresh_tokens USING btree (org_id, session_id)
+TABLE revoked_tokens
+    org_id uuid NOT NULL
+    token_id uuid NOT NULL
+    expires_at timestamp with time zone NOT NULL
+    CONSTRAINT revoked_tokens_org_id_fkey FOREIGN KEY (org_id) REFERENCES organizations(id)
+    CONSTRAINT revoked_tokens_pkey PRIMARY KEY (org_id, token_id)
+    CREATE INDEX revoked_tokens_by_expiry ON public.revoked_tokens USING btree (expires_at)
+    CREATE UNIQUE INDEX revoked_tokens_pkey ON public.revoked_tokens USING btree (org_id, token_id)
 TABLE sessions
     org_id uuid NOT NULL
     id uuid NOT NULL

@@ -23,6 +23,30 @@ CREATE INDEX activities_customer ON activities (org_id, customer_id, started_at,
 CREATE INDEX activities_deal ON activities (org_id, deal_id) WHERE deal_id IS NOT NULL;
 CREATE INDEX activities_started ON activities (org_id, started_at, id);
 CREATE INDEX activities_user ON activities (org_id, user_id, started_at, id);
+CREATE TABLE api_clients (
+    org_id uuid_text NOT NULL REFERENCES organizations (id),
+    id uuid_text NOT NULL,
+    version integer NOT NULL,
+    name text NOT NULL,
+    name_key text NOT NULL,
+    role text NOT NULL CHECK (role IN ('SERVICE_AGENT', 'FINANCE', 'ADMIN')),
+    -- Names, separated by spaces.
+    scopes text NOT NULL,
+    secret_hash text NOT NULL,
+    generation integer NOT NULL CHECK (generation > 0),
+    -- The secret before, while both work.
+    old_secret_hash text,
+    old_secret_expires_at timestamp_with_timezone_text,
+    created_at timestamp_with_timezone_text NOT NULL,
+    updated_at timestamp_with_timezone_text NOT NULL,
+    revoked_at timestamp_with_timezone_text,
+    last_used_at timestamp_with_timezone_text,
+    PRIMARY KEY (org_id, id),
+    CHECK ((old_secret_hash IS NULL) = (old_secret_expires_at IS NULL))
+);
+CREATE INDEX api_clients_all_names ON api_clients (org_id, name_key, id);
+CREATE UNIQUE INDEX api_clients_id ON api_clients (id);
+CREATE UNIQUE INDEX api_clients_name ON api_clients (org_id, name_key) WHERE revoked_at IS NULL;
 CREATE TABLE attainment_snapshots (
     org_id uuid_text NOT NULL,
     target_id uuid_text NOT NULL,
@@ -294,12 +318,12 @@ CREATE TABLE derivations (
     created_at timestamp_with_timezone_text NOT NULL,
     PRIMARY KEY (org_id, id)
 );
-CREATE TABLE events (
+CREATE TABLE "events" (
     ordinal integer PRIMARY KEY AUTOINCREMENT,
     org_id uuid_text NOT NULL REFERENCES organizations (id),
     id uuid_text NOT NULL,
     recorded_at timestamp_with_timezone_text NOT NULL,
-    actor_kind text NOT NULL CHECK (actor_kind IN ('ANONYMOUS', 'USER', 'SYSTEM')),
+    actor_kind text NOT NULL CHECK (actor_kind IN ('ANONYMOUS', 'USER', 'CLIENT', 'SYSTEM')),
     actor_id uuid_text,
     request_id text NOT NULL,
     kind text NOT NULL,
@@ -496,6 +520,14 @@ CREATE TABLE refresh_tokens (
     FOREIGN KEY (org_id, session_id) REFERENCES sessions (org_id, id)
 );
 CREATE INDEX refresh_tokens_session ON refresh_tokens (org_id, session_id);
+CREATE TABLE revoked_tokens (
+    org_id uuid_text NOT NULL REFERENCES organizations (id),
+    token_id uuid_text NOT NULL,
+    -- When it would have ended by itself, and the row means nothing any more.
+    expires_at timestamp_with_timezone_text NOT NULL,
+    PRIMARY KEY (org_id, token_id)
+);
+CREATE INDEX revoked_tokens_by_expiry ON revoked_tokens (expires_at);
 CREATE TABLE sessions (
     org_id uuid_text NOT NULL,
     id uuid_text NOT NULL,

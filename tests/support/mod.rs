@@ -9,6 +9,7 @@ pub(crate) mod database;
 pub(crate) mod golden;
 pub(crate) mod people;
 pub(crate) mod program;
+pub(crate) mod programs;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::panic::{AssertUnwindSafe, resume_unwind};

@@ -6,10 +6,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use evenhand_app::feed::{About, CountAuditEntries, EventFilter, EventRecord, ListAuditEntries, ListChanges};
 use evenhand_domain::change::{EventKind, SubjectType};
 use evenhand_domain::error::{Code, Error, Problem};
-use evenhand_domain::id::EntityId;
+use evenhand_domain::id::{ApiClientId, EntityId, UserId};
 use evenhand_domain::page::PageRequest;
 use futures_util::{Stream, stream};
+use uuid::Uuid;
 
+use crate::api_clients::{self, ApiClient};
 use crate::context::{Request, total};
 use crate::ids;
 use crate::page::{PageArgs, PageInfo, Total, bad_cursor};
@@ -50,10 +52,18 @@ impl Change {
         DateTime(self.0.recorded_at)
     }
 
-    /// Who did it; null for the system itself.
+    /// Who did it; null for API clients and the system itself.
     async fn actor(&self, ctx: &Context<'_>) -> Result<Option<User>> {
         match self.0.actor {
             Some(id) => users::load(ctx, id).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The API client that did it; null for people and the system itself.
+    async fn client(&self, ctx: &Context<'_>) -> Result<Option<ApiClient>> {
+        match self.0.client {
+            Some(id) => api_clients::load(ctx, id).await,
             None => Ok(None),
         }
     }
@@ -178,7 +188,7 @@ impl AuditEntryConnection {
 /// Which audit entries. All given comparisons must hold.
 #[derive(Default, InputObject)]
 pub(crate) struct AuditFilter {
-    /// Only changes by this person.
+    /// Only changes by this person or API client.
     actor_id: Option<ID>,
     /// Only changes of this object.
     subject_id: Option<ID>,
@@ -199,12 +209,18 @@ impl AuditFilter {
         });
         Ok(EventFilter {
             kinds: kinds(self.types.as_deref())?,
-            actor: ids::decode_opt(self.actor_id.as_ref()).map_err(|problem| problem.at("actorId"))?,
+            actor: self.actor_id.as_ref().map(actor).transpose().map_err(|problem| problem.at("actorId"))?,
             subject_id: subject.transpose()?,
             from: self.from.as_ref().map(|at| at.0),
             to: self.to.as_ref().map(|at| at.0),
         })
     }
+}
+
+/// The raw id of a person or an API client.
+fn actor(id: &ID) -> std::result::Result<Uuid, Problem> {
+    let client = |_| ids::decode::<ApiClientId>(id).map(EntityId::uuid);
+    ids::decode::<UserId>(id).map(EntityId::uuid).or_else(client)
 }
 
 /// A position as a cursor.
@@ -375,6 +391,7 @@ pub(crate) fn graphql_type(subject: SubjectType) -> &'static str {
         SubjectType::Team => id::TeamId::TYPE,
         SubjectType::Invitation => id::InvitationId::TYPE,
         SubjectType::Session => id::SessionId::TYPE,
+        SubjectType::ApiClient => ApiClientId::TYPE,
         SubjectType::Customer => id::CustomerId::TYPE,
         SubjectType::Product => id::ProductId::TYPE,
         SubjectType::Activity => id::ActivityId::TYPE,

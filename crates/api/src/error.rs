@@ -83,7 +83,8 @@ fn code(error: &Error) -> &'static str {
         Error::NotFound => "NOT_FOUND",
         Error::Conflict => "CONFLICT",
         Error::Unauthenticated(_) => "UNAUTHENTICATED",
-        Error::Forbidden => "FORBIDDEN",
+        Error::Forbidden | Error::ScopeMissing(None) => "FORBIDDEN",
+        Error::ScopeMissing(Some(_)) => "INSUFFICIENT_SCOPE",
         Error::AlreadyDone => "ANSWER_LOST",
         Error::Throttled { .. } => "RATE_LIMITED",
         Error::Unavailable(_) | Error::Contention => "UNAVAILABLE",
@@ -108,6 +109,11 @@ pub(crate) fn present(mut error: ServerError, request_id: &str) -> ServerError {
             Error::Conflict => "Somebody else changed this since you read it.".into(),
             Error::Unauthenticated(reason) => format!("You are not signed in: {reason}."),
             Error::Forbidden => "Your role does not allow this.".into(),
+            Error::ScopeMissing(None) => "This is for people; no scope of an API client allows it.".into(),
+            Error::ScopeMissing(Some(scope)) => {
+                extensions.set("scope", scope.as_str());
+                format!("This needs the scope {}, which the token does not have.", scope.as_str())
+            }
             Error::AlreadyDone => {
                 "This was carried out by an earlier attempt whose answer was lost. Read what it changed."
                     .into()

@@ -9,7 +9,7 @@ use apollo_compiler::validation::Valid;
 use async_graphql::{Response, ServerError, Variables};
 use evenhand_app::App;
 use evenhand_app::quotas::Quota;
-use evenhand_app::tokens::Identity;
+use evenhand_app::tokens::{Bearer, Identity};
 use evenhand_domain::access::Actor;
 use evenhand_domain::error::Error;
 use evenhand_domain::id::{EntityId, OrganizationId};
@@ -337,7 +337,7 @@ impl Edge {
         let quotas = &self.settings.quotas;
         let buckets = match (&caller.identity, caller.address) {
             (Some(identity), _) => vec![
-                (format!("user:{}", identity.user.uuid()), quotas.user),
+                (sender(&identity.bearer), quotas.user),
                 (format!("organization:{}", identity.organization.uuid()), quotas.organization),
             ],
             (None, Some(address)) => vec![(format!("address:{}", network(address)), quotas.address)],
@@ -502,6 +502,14 @@ fn finish(
     let errors = errors.into_iter().map(|cause| error::present(cause, request_id)).collect();
     let extensions = judged.show_cost.then(|| serde_json::json!({ "cost": { "requested": judged.cost } }));
     Answer { errors, data: Some(data), extensions, retry_after_s, quota: None }
+}
+
+/// The bucket of a person or an API client.
+fn sender(bearer: &Bearer) -> String {
+    match bearer {
+        Bearer::User { user, .. } => format!("user:{}", user.uuid()),
+        Bearer::Client { token, .. } => format!("client:{}", token.client.uuid()),
+    }
 }
 
 /// What one client can call its own: an address, or the network of 64 bits that an IPv6 client is given.

@@ -15,7 +15,7 @@ use evenhand_app::quotas::Quota;
 use evenhand_app::{App, count_statements};
 use evenhand_domain::access::Actor;
 use evenhand_domain::error::Error;
-use evenhand_domain::id::EventId;
+use evenhand_domain::id::{EntityId, EventId};
 use futures_util::{FutureExt, StreamExt};
 use serde_json::Value;
 use tracing::Instrument;
@@ -23,10 +23,10 @@ use tracing::Instrument;
 use crate::execute::{Answer, Caller, Edge, Incoming, Judged, Refusal};
 use crate::limits::{Limits, Quotas, REQUEST_TIMEOUT};
 use crate::negotiation::{Media, media};
-use crate::{downloads, explorer, sse, websocket};
+use crate::{downloads, explorer, oauth, sse, websocket};
 
-/// How long caches may keep the published keys, in seconds.
-const JWKS_MAX_AGE: &str = "public, max-age=300";
+/// How long caches may keep the published keys and metadata, in seconds.
+pub(crate) const JWKS_MAX_AGE: &str = "public, max-age=300";
 /// How long a browser may keep what it was told about other origins, in seconds.
 const PREFLIGHT_MAX_AGE: &str = "3600";
 /// What a refused client waits, in seconds, at least and at most: spread, so that not all come back at once.
@@ -89,7 +89,10 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
             .service(any("/explorer/{file}", web::get().to(explorer::file)))
             .service(any("/live", web::get().to(live)))
             .service(any("/ready", web::get().to(ready)))
-            .service(any("/.well-known/jwks.json", web::get().to(jwks))),
+            .service(any("/.well-known/jwks.json", web::get().to(jwks)))
+            .service(any("/.well-known/oauth-authorization-server", web::get().to(oauth::metadata)))
+            .service(web::resource("/oauth/token").default_service(web::to(oauth::token)))
+            .service(web::resource("/oauth/revoke").default_service(web::to(oauth::revoke))),
     );
 }
 
@@ -157,7 +160,7 @@ async fn graphql(http: HttpRequest, payload: Payload, edge: Data<Edge>) -> HttpR
 }
 
 /// Runs the work of a request, for so long and no longer; a panic ends this request only.
-async fn guarded(
+pub(crate) async fn guarded(
     work: impl Future<Output = HttpResponse>,
     http: &HttpRequest,
     edge: &Edge,
@@ -233,29 +236,30 @@ fn idempotency_key(http: &HttpRequest) -> Result<Option<String>, Refusal> {
 /// Runs a mutation under its key: once, however often it is sent. Who is not signed in has no keys, so signing in
 /// is as if it had none.
 async fn keyed(edge: &Edge, judged: Judged, caller: &Caller, key: &str) -> Result<Reply, Refusal> {
-    let Actor::User(principal) = edge.actor(caller).await? else {
-        return run(edge, judged, caller).await.map(Reply::from);
+    let sender = match edge.actor(caller).await? {
+        Actor::User(principal) => (principal.organization, principal.user.uuid()),
+        Actor::Client(client) => (client.token.organization, client.token.client.uuid()),
+        Actor::Anonymous | Actor::System { .. } => return run(edge, judged, caller).await.map(Reply::from),
     };
     let unavailable = |error: Error| {
         tracing::warn!(request_id = caller.request_id, %error, "an idempotency key could not be claimed");
         Refusal::busy("The service cannot answer right now. Try again shortly.", RETRY_S.0)
     };
-    let ticket =
-        match edge.app.claim_key(&principal, key, &judged.fingerprint()).await.map_err(unavailable)? {
-            Claim::Run(ticket) => ticket,
-            Claim::Replay(status, body) => {
-                return Ok(Reply { status, body, quota: None, retry_after_s: None, replayed: true });
-            }
-            Claim::InFlight => {
-                let message = "The mutation with this Idempotency-Key is still running. Ask again shortly.";
-                return Err(Refusal::key(409, "IDEMPOTENCY_KEY_IN_FLIGHT", message));
-            }
-            Claim::Mismatch => {
-                let message =
-                    "This Idempotency-Key was sent with another mutation or other variables. Take a new one.";
-                return Err(Refusal::key(422, "IDEMPOTENCY_KEY_REUSED", message));
-            }
-        };
+    let ticket = match edge.app.claim_key(sender, key, &judged.fingerprint()).await.map_err(unavailable)? {
+        Claim::Run(ticket) => ticket,
+        Claim::Replay(status, body) => {
+            return Ok(Reply { status, body, quota: None, retry_after_s: None, replayed: true });
+        }
+        Claim::InFlight => {
+            let message = "The mutation with this Idempotency-Key is still running. Ask again shortly.";
+            return Err(Refusal::key(409, "IDEMPOTENCY_KEY_IN_FLIGHT", message));
+        }
+        Claim::Mismatch => {
+            let message =
+                "This Idempotency-Key was sent with another mutation or other variables. Take a new one.";
+            return Err(Refusal::key(422, "IDEMPOTENCY_KEY_REUSED", message));
+        }
+    };
     let outcome = ticket.hold(run(edge, judged, caller)).await;
     let kept = match &outcome {
         Ok(answer) if !answer.may_differ_next_time() => {
@@ -346,7 +350,7 @@ async fn skip(mut payload: Payload, max: usize) {
 }
 
 /// Reads a body of at most `max` bytes, also after it is inflated.
-async fn read(http: &HttpRequest, mut payload: Payload, max: usize) -> Result<Vec<u8>, Refusal> {
+pub(crate) async fn read(http: &HttpRequest, mut payload: Payload, max: usize) -> Result<Vec<u8>, Refusal> {
     let too_long = || Refusal::transport(413, format!("The request is longer than {max} bytes."));
     let mut body = Vec::new();
     while let Some(chunk) = payload.next().await {
@@ -397,7 +401,7 @@ pub(crate) async fn identify(edge: &Edge, caller: &mut Caller, token: &str) -> b
 }
 
 /// Where the request comes from; a proxy is believed only when it is listed.
-fn address(http: &HttpRequest, settings: &ApiSettings) -> Option<IpAddr> {
+pub(crate) fn address(http: &HttpRequest, settings: &ApiSettings) -> Option<IpAddr> {
     let peer = http.peer_addr()?.ip();
     if !settings.trusted_proxies.contains(&peer) {
         return Some(peer);
@@ -419,7 +423,7 @@ pub(crate) fn request_id(http: &HttpRequest, app: &App) -> String {
 }
 
 /// The trace that a request belongs to (W3C Trace Context); empty where it names none.
-fn trace_id(http: &HttpRequest) -> String {
+pub(crate) fn trace_id(http: &HttpRequest) -> String {
     let given = http.headers().get("traceparent").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let parts: Vec<&str> = given.split('-').collect();
     let hex = |text: &str, length: usize| {
@@ -438,7 +442,7 @@ fn trace_id(http: &HttpRequest) -> String {
     }
 }
 
-fn header_text(http: &HttpRequest, name: HeaderName) -> String {
+pub(crate) fn header_text(http: &HttpRequest, name: HeaderName) -> String {
     http.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
 }
 
@@ -494,7 +498,7 @@ fn plain(status: u16, text: &str) -> HttpResponse {
         .body(format!("{text}\n"))
 }
 
-fn builder(status: u16) -> HttpResponseBuilder {
+pub(crate) fn builder(status: u16) -> HttpResponseBuilder {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut builder = HttpResponse::build(status);
     builder.insert_header((header::CACHE_CONTROL, "no-store"));

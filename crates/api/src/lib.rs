@@ -7,6 +7,7 @@
 mod access;
 mod activities;
 mod admission;
+mod api_clients;
 mod attainment;
 mod calendars;
 mod changes;
@@ -31,6 +32,7 @@ mod limits;
 mod loaders;
 mod negotiation;
 mod node;
+mod oauth;
 mod organizations;
 mod page;
 mod patch;

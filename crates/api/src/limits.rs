@@ -78,9 +78,9 @@ impl Limits {
 /// How much clients may ask for in a time, in objects to answer; a mutation costs ten.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quotas {
-    /// Of a person who is signed in.
+    /// Of a person who is signed in, and of an API client.
     pub user: Rate,
-    /// Of an organisation, all its people together.
+    /// Of an organisation, all its people and API clients together.
     pub organization: Rate,
     /// Of an address from which nobody is signed in.
     pub address: Rate,

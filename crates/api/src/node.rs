@@ -3,12 +3,13 @@
 use async_graphql::{Context, ID, Interface, Object, Result};
 use evenhand_domain::error::{Code, Error, Problem};
 use evenhand_domain::id::{
-    ActivityId, ComplaintId, CustomerId, DealId, EntityId, ExportId, ImportId, OrganizationId, ProductId,
-    SlaPolicyId, TargetId, TeamId, UserId, WorkCalendarId,
+    ActivityId, ApiClientId, ComplaintId, CustomerId, DealId, EntityId, ExportId, ImportId, OrganizationId,
+    ProductId, SlaPolicyId, TargetId, TeamId, UserId, WorkCalendarId,
 };
 use uuid::Uuid;
 
 use crate::activities::{self, Activity};
+use crate::api_clients::{self, ApiClient};
 use crate::calendars::{self, WorkCalendar};
 use crate::complaints::policies::{self, SlaPolicy};
 use crate::complaints::{self, Complaint};
@@ -55,6 +56,8 @@ pub(crate) enum Node {
     Export(Export),
     /// A work calendar.
     WorkCalendar(WorkCalendar),
+    /// An API client.
+    ApiClient(ApiClient),
 }
 
 /// The object with this id; null where there is none or the caller may not see it.
@@ -74,6 +77,7 @@ async fn load(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
         TargetId::TYPE => targets::load(ctx, TargetId::from_uuid(uuid)).await?.map(Node::Target),
         ComplaintId::TYPE => complaints::load(ctx, ComplaintId::from_uuid(uuid)).await?.map(Node::Complaint),
         SlaPolicyId::TYPE => policies::load(ctx, SlaPolicyId::from_uuid(uuid)).await?.map(Node::SlaPolicy),
+        ApiClientId::TYPE => api_clients::load(ctx, ApiClientId::from_uuid(uuid)).await?.map(Node::ApiClient),
         ImportId::TYPE => imports::load(ctx, ImportId::from_uuid(uuid)).await?.map(Node::Import),
         ExportId::TYPE => exports::load(ctx, ExportId::from_uuid(uuid)).await?.map(Node::Export),
         WorkCalendarId::TYPE => {
@@ -116,11 +120,9 @@ impl NodeQueries {
 fn hidden(node: Result<Option<Node>>) -> Result<Option<Node>> {
     match node {
         Err(error)
-            if error
-                .source
-                .as_ref()
-                .and_then(|source| source.downcast_ref::<Error>())
-                .is_some_and(|cause| matches!(cause, Error::Forbidden | Error::NotFound)) =>
+            if error.source.as_ref().and_then(|source| source.downcast_ref::<Error>()).is_some_and(
+                |cause| matches!(cause, Error::Forbidden | Error::ScopeMissing(None) | Error::NotFound),
+            ) =>
         {
             Ok(None)
         }

@@ -5,18 +5,20 @@ use evenhand_app::attainment::Attained;
 use evenhand_app::reconciliation::Facts;
 use evenhand_domain::error::Problem;
 use evenhand_domain::id::{
-    ActivityId, ComplaintId, CustomerId, DealId, DerivationId, ProductId, SlaPolicyId, TargetId, TeamId,
-    UserId, WorkCalendarId,
+    ActivityId, ApiClientId, ComplaintId, CustomerId, DealId, DerivationId, ProductId, SlaPolicyId, TargetId,
+    TeamId, UserId, WorkCalendarId,
 };
 use evenhand_domain::money::Money;
 use evenhand_domain::page::Page;
 use evenhand_domain::time::Period;
 use evenhand_domain::{
-    activities, calendars, complaints, customers, deals, derivation, products, targets, teams, users,
+    activities, api_clients, calendars, complaints, customers, deals, derivation, products, targets, teams,
+    users,
 };
 
 use crate::access::AccessMutations;
 use crate::activities::{ActivityMutations, ActivityQueries};
+use crate::api_clients::{ApiClientMutations, ApiClientQueries};
 use crate::attainment::{AttainmentQueries, AttainmentSubscriptions, TargetAt};
 use crate::calendars::{CalendarMutations, CalendarQueries};
 use crate::changes::{ChangeQueries, ChangeSubscriptions};
@@ -55,6 +57,7 @@ pub(crate) struct Query(
     ComplaintQueries,
     ComplaintStatisticQueries,
     SlaPolicyQueries,
+    ApiClientQueries,
     ChangeQueries,
 );
 
@@ -75,6 +78,7 @@ pub(crate) struct Mutation(
     TargetMutations,
     ComplaintMutations,
     SlaPolicyMutations,
+    ApiClientMutations,
     ImportMutations,
     ExportMutations,
 );
@@ -131,6 +135,7 @@ pub(crate) struct Loaders {
     pub(crate) recent_complaints: Loader<CustomerId, Vec<complaints::Complaint>>,
     pub(crate) revenue_at_risk: Loader<CustomerId, Vec<Money>>,
     pub(crate) sla_policies: Loader<SlaPolicyId, complaints::SlaPolicy>,
+    pub(crate) api_clients: Loader<ApiClientId, api_clients::ApiClient>,
     pub(crate) targets: Loader<TargetId, targets::Target>,
     pub(crate) targets_below: Loader<TargetId, Vec<targets::Target>>,
     pub(crate) missing_of_targets: Loader<TargetId, Vec<Problem>>,
@@ -168,6 +173,7 @@ impl Loaders {
         self.recent_complaints.clear();
         self.revenue_at_risk.clear();
         self.sla_policies.clear();
+        self.api_clients.clear();
         self.targets.clear();
         self.targets_below.clear();
         self.missing_of_targets.clear();

@@ -7,6 +7,7 @@ use evenhand_app::users::{
     CountUsers, GetOrganization, ListUsers, MembershipsByUsers, MoveMember, UpdateUser, UsersByIds,
 };
 use evenhand_domain::access::{Actor, Role};
+use evenhand_domain::api_clients::ApiScope;
 use evenhand_domain::error::{Error, Problems};
 use evenhand_domain::filter::Filter;
 use evenhand_domain::id::{OrganizationId, TeamId, UserId};
@@ -308,17 +309,17 @@ impl UserFilter {
     }
 }
 
-/// The signed-in person.
+/// Who sent the token.
 pub(crate) struct Viewer(Actor);
 
-/// You: the signed-in person.
+/// You: the signed-in person, or the API client.
 #[Object]
 impl Viewer {
-    /// Your entry in the directory.
+    /// Your entry in the directory; null for an API client.
     async fn user(&self, ctx: &Context<'_>) -> Result<Option<User>> {
         match self.0 {
             Actor::User(principal) => load(ctx, principal.user).await,
-            Actor::Anonymous | Actor::System { .. } => Ok(None),
+            Actor::Anonymous | Actor::Client(_) | Actor::System { .. } => Ok(None),
         }
     }
 
@@ -326,7 +327,24 @@ impl Viewer {
     async fn role(&self) -> Option<Wire<Role>> {
         match self.0 {
             Actor::User(principal) => Some(Wire(principal.role)),
+            Actor::Client(client) => Some(Wire(client.role)),
             Actor::Anonymous | Actor::System { .. } => None,
+        }
+    }
+
+    /// The client id of the API client; null for a person.
+    async fn client_id(&self) -> Option<String> {
+        match self.0 {
+            Actor::Client(client) => Some(client.token.client.to_string()),
+            Actor::Anonymous | Actor::User(_) | Actor::System { .. } => None,
+        }
+    }
+
+    /// What the token of the API client is for, e.g. `complaints:read`; null for a person.
+    async fn scopes(&self) -> Option<Vec<&str>> {
+        match self.0 {
+            Actor::Client(client) => Some(client.scopes.iter().map(ApiScope::as_str).collect()),
+            Actor::Anonymous | Actor::User(_) | Actor::System { .. } => None,
         }
     }
 }

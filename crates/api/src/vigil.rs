@@ -1,5 +1,6 @@
-//! Watches over the sessions behind open connections: who signs out, is deactivated or lets the token run out
-//! loses the connection within seconds. One statement asks for all sessions of the node together.
+//! Watches over who stands behind open connections: who signs out, is deactivated, is revoked or lets the token run
+//! out loses the connection within seconds. All of the node are asked for together, in a statement for all sessions
+//! and two for all tokens of API clients.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,14 +8,11 @@ use std::time::{Duration, Instant};
 
 use evenhand_app::App;
 use evenhand_app::tokens::Identity;
-use evenhand_domain::id::{OrganizationId, SessionId};
 
-/// How often the sessions are looked up. A connection is closed at most twice this long after its session.
+/// How often they are looked up. A connection is closed at most twice this long after its session or token.
 const INTERVAL: Duration = Duration::from_secs(2);
 
-type Key = (OrganizationId, SessionId);
-
-/// The sessions of the open connections of this node.
+/// Who stands behind the open connections of this node.
 #[derive(Default)]
 pub(crate) struct Vigil {
     state: Mutex<State>,
@@ -22,15 +20,15 @@ pub(crate) struct Vigil {
 
 #[derive(Default)]
 struct State {
-    // How many connections each session has.
-    watched: HashMap<Key, usize>,
-    ended: HashSet<Key>,
+    // How many connections each has.
+    watched: HashMap<Identity, usize>,
+    ended: HashSet<Identity>,
     asked_at: Option<Instant>,
 }
 
 struct Watch {
     vigil: Arc<Vigil>,
-    key: Key,
+    key: Identity,
 }
 
 impl Drop for Watch {
@@ -51,23 +49,22 @@ impl Vigil {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until the token of `identity` has expired or its session has ended; for ever where nobody is
+    /// Waits until the token of `identity` has expired, or its session or itself has ended; for ever where nobody is
     /// signed in.
     pub(crate) async fn until_ended(self: Arc<Self>, app: App, identity: Option<Identity>) {
-        let Some(identity) = identity else { return std::future::pending().await };
-        let key = (identity.organization, identity.session);
+        let Some(key) = identity else { return std::future::pending().await };
         *self.lock().watched.entry(key).or_default() += 1;
         let watch = Watch { vigil: self, key };
         loop {
             tokio::time::sleep(INTERVAL).await;
-            if identity.expired_at(app.now()) || watch.vigil.has_ended(&app, key).await {
+            if key.expired_at(app.now()) || watch.vigil.has_ended(&app, key).await {
                 return;
             }
         }
     }
 
-    async fn has_ended(&self, app: &App, key: Key) -> bool {
-        let ask: Option<Vec<Key>> = {
+    async fn has_ended(&self, app: &App, key: Identity) -> bool {
+        let ask: Option<Vec<Identity>> = {
             let mut state = self.lock();
             let due = state.asked_at.is_none_or(|at| at.elapsed() >= INTERVAL);
             due.then(|| {
@@ -76,10 +73,10 @@ impl Vigil {
             })
         };
         if let Some(keys) = ask {
-            match app.live_sessions(&keys).await {
+            match app.live_identities(&keys).await {
                 Ok(live) => self.lock().ended.extend(keys.into_iter().filter(|key| !live.contains(key))),
-                // The next look is soon; a database that does not answer ends no session.
-                Err(error) => tracing::warn!(%error, "the sessions of open connections were not looked up"),
+                // The next look is soon; a database that does not answer ends nobody.
+                Err(error) => tracing::warn!(%error, "who stands behind open connections was not looked up"),
             }
         }
         self.lock().ended.contains(&key)

@@ -183,6 +183,7 @@ impl App {
         new: &str,
         request_id: &str,
     ) -> Result<User> {
+        actor.grant(ChangePassword::PERMISSION)?;
         let Actor::User(principal) = actor else {
             return Err(Error::Unauthenticated("sign in first"));
         };
@@ -199,6 +200,11 @@ impl App {
         self.check_password(new, user, "newPassword")?;
         let hash = self.services().passwords.hash(new).await?;
         self.execute(actor, request_id, &ChangePassword { principal: *principal, hash }).await
+    }
+
+    /// How people and programs reach the server, without a slash at the end.
+    pub fn public_url(&self) -> &str {
+        &self.services().access.public_url
     }
 
     pub(crate) fn check_password(&self, password: &str, user: &User, field: &str) -> Result<()> {
@@ -219,7 +225,7 @@ impl App {
     }
 
     /// Counts an attempt against `account` and `address` before anything is computed.
-    async fn throttle(&self, account: &str, address: &str) -> Result<Throttle> {
+    pub(crate) async fn throttle(&self, account: &str, address: &str) -> Result<Throttle> {
         let window = Duration::seconds(ATTEMPT_WINDOW_SECONDS);
         let now = self.now();
         let known = self.store().is_known(&known_bucket(account, address), now).await?;
@@ -245,7 +251,7 @@ impl App {
 }
 
 /// The buckets that an attempt was counted in.
-struct Throttle {
+pub(crate) struct Throttle {
     account: String,
     address: String,
 }

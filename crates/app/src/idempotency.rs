@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use chrono::Duration;
-use evenhand_domain::access::Principal;
 use evenhand_domain::error::{Error, Result};
-use evenhand_domain::id::{EntityId, EventId};
+use evenhand_domain::id::{EntityId, EventId, OrganizationId};
 use evenhand_persistence::{KeyName, KeyState, Tx};
+use uuid::Uuid;
 
 use crate::door::App;
 use crate::secrets::token_hash;
@@ -88,14 +88,18 @@ impl Effect {
 }
 
 impl App {
-    /// Claims an idempotency key for a mutation with this `fingerprint`.
+    /// Claims an idempotency key of a person or API client for a mutation with this `fingerprint`.
     ///
     /// # Errors
     /// When the database cannot be reached.
-    pub async fn claim_key(&self, principal: &Principal, key: &str, fingerprint: &str) -> Result<Claim> {
+    pub async fn claim_key(
+        &self,
+        (organization, sender): (OrganizationId, Uuid),
+        key: &str,
+        fingerprint: &str,
+    ) -> Result<Claim> {
         let now = self.now();
-        let (organization, user) = (principal.organization, principal.user);
-        let name = KeyName { organization, user, hash: token_hash(key) };
+        let name = KeyName { organization, sender, hash: token_hash(key) };
         let holder: EventId = self.new_id();
         let until = (now.plus(Duration::seconds(CLAIM_SECONDS)), now.plus(Duration::hours(RETENTION_HOURS)));
         Ok(match self.store().claim_key(&name, fingerprint, holder.uuid(), now, until).await? {

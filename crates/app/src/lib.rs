@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod activities;
+pub mod api_clients;
 pub mod attainment;
 pub mod backtests;
 pub mod calendars;

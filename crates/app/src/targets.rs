@@ -33,11 +33,11 @@ async fn load(tx: &Tx, id: TargetId, version: Version) -> Result<Target> {
     if target.version == version { Ok(target) } else { Err(Error::Conflict) }
 }
 
-/// The person who acts; nobody signs or sets targets in the name of the system.
+/// The person who acts; nobody signs or sets targets in the name of the system, nor does a program.
 fn person(tx: &Tx) -> Result<(UserId, Role)> {
     match tx.grant().actor() {
         Actor::User(principal) => Ok((principal.user, principal.role)),
-        Actor::Anonymous | Actor::System { .. } => Err(Error::Forbidden),
+        Actor::Anonymous | Actor::Client(_) | Actor::System { .. } => Err(Error::Forbidden),
     }
 }
 

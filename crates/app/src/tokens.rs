@@ -1,5 +1,6 @@
-//! Access tokens: short-lived JWTs (RFC 9068) signed with Ed25519. They carry identity only; what the person
-//! may do is read from the database at every request, so that a change of role bites at once.
+//! Access tokens: short-lived JWTs (RFC 9068) signed with Ed25519. They carry identity only, those of API clients also
+//! the scopes that were asked for; what somebody may do is read from the database at every request, so that a change
+//! of role or scopes bites at once.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -10,8 +11,9 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::Duration;
 use evenhand_domain::access::Actor;
+use evenhand_domain::api_clients::{ApiClient, ClientToken, Scopes};
 use evenhand_domain::error::{Error, Result};
-use evenhand_domain::id::{EntityId, OrganizationId, SessionId, UserId};
+use evenhand_domain::id::{ApiClientId, EntityId, OrganizationId, SessionId, UserId};
 use evenhand_domain::time::Timestamp;
 use evenhand_persistence::SigningKey;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
@@ -38,6 +40,10 @@ const TOKEN_BYTES_MAX: usize = 4_096;
 const SEAL_CONTEXT: &str = "signing-key";
 
 const BAD: Error = Error::Unauthenticated("the access token is not valid");
+const SESSION_ENDED: Error = Error::Unauthenticated("the session has ended; sign in again");
+const TOKEN_ENDED: Error = Error::Unauthenticated(
+    "the client or its token was revoked, or its secret has retired; ask for another token",
+);
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Claims {
@@ -45,22 +51,67 @@ struct Claims {
     aud: String,
     sub: Uuid,
     org: Uuid,
-    sid: Uuid,
     jti: Uuid,
     iat: i64,
     nbf: i64,
     exp: i64,
+    // Of people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sid: Option<Uuid>,
+    // Of API clients: who, for what, and the generation of the secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_id: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<String>,
+    #[serde(rename = "gen", skip_serializing_if = "Option::is_none")]
+    generation: Option<i32>,
+}
+
+impl Claims {
+    /// Whom they name; none where they are neither a person's nor an API client's.
+    fn bearer(&self) -> Option<Bearer> {
+        let organization = OrganizationId::from_uuid(self.org);
+        match (self.sid, self.client_id, &self.scope, self.generation) {
+            (Some(session), None, None, None) => Some(Bearer::User {
+                user: UserId::from_uuid(self.sub),
+                session: SessionId::from_uuid(session),
+            }),
+            (None, Some(client), Some(scope), Some(generation)) if client == self.sub => {
+                let client = ApiClientId::from_uuid(client);
+                let token = ClientToken { organization, client, id: self.jti, generation };
+                Some(Bearer::Client { token, scopes: Scopes::known(scope) })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Who sends a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Bearer {
+    /// A person.
+    User {
+        /// Who.
+        user: UserId,
+        /// The session that the token belongs to.
+        session: SessionId,
+    },
+    /// An API client.
+    Client {
+        /// The token itself.
+        token: ClientToken,
+        /// What it was given for.
+        scopes: Scopes,
+    },
 }
 
 /// Whom an access token names; what they may do stands in the database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Identity {
     /// The organisation.
     pub organization: OrganizationId,
-    /// The session that the token belongs to.
-    pub session: SessionId,
-    /// The person.
-    pub user: UserId,
+    /// Who.
+    pub bearer: Bearer,
     expires_s: i64,
 }
 
@@ -69,6 +120,11 @@ impl Identity {
     #[must_use]
     pub fn expired_at(&self, now: Timestamp) -> bool {
         now.micros().div_euclid(1_000_000) >= self.expires_s
+    }
+
+    /// First instant at which the token is too old, seen from `now`.
+    pub(crate) fn expires_at(&self, now: Timestamp) -> Timestamp {
+        now.plus(Duration::seconds(self.expires_s - now.micros().div_euclid(1_000_000)))
     }
 }
 
@@ -194,37 +250,51 @@ impl App {
         let claims = self.verify(token).await?;
         Ok(Identity {
             organization: OrganizationId::from_uuid(claims.org),
-            session: SessionId::from_uuid(claims.sid),
-            user: UserId::from_uuid(claims.sub),
+            bearer: claims.bearer().ok_or(BAD)?,
             expires_s: claims.exp + LEEWAY_SECONDS,
         })
     }
 
-    /// The person whom a token names, as the database knows them now.
+    /// The person or API client whom a token names, as the database knows them now.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`] when the session has ended.
+    /// [`Error::Unauthenticated`] when the session has ended, or the token of a client no longer works.
     pub async fn principal(&self, identity: &Identity) -> Result<Actor> {
-        let principal = self
-            .store()
-            .unscoped_principal(identity.organization, identity.session, self.now())
-            .await?
-            .filter(|principal| principal.user == identity.user);
-        principal.map(Actor::User).ok_or(Error::Unauthenticated("the session has ended; sign in again"))
+        let (store, now) = (self.store(), self.now());
+        match identity.bearer {
+            Bearer::User { user, session } => {
+                let found = store.unscoped_principal(identity.organization, session, now).await?;
+                found.filter(|found| found.user == user).map(Actor::User).ok_or(SESSION_ENDED)
+            }
+            Bearer::Client { token, scopes } => {
+                let found = store.unscoped_client_principal(token, scopes, now).await?;
+                found.map(Actor::Client).ok_or(TOKEN_ENDED)
+            }
+        }
     }
 
-    /// Which of these sessions are still alive.
+    /// Which of these identities are still alive: people by their sessions, API clients by their tokens.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn live_sessions(
-        &self,
-        sessions: &[(OrganizationId, SessionId)],
-    ) -> Result<HashSet<(OrganizationId, SessionId)>> {
-        self.store().unscoped_live_sessions(sessions, self.now()).await
+    pub async fn live_identities(&self, identities: &[Identity]) -> Result<HashSet<Identity>> {
+        let (mut sessions, mut tokens) = (Vec::new(), Vec::new());
+        for identity in identities {
+            match identity.bearer {
+                Bearer::User { session, .. } => sessions.push((identity.organization, session)),
+                Bearer::Client { token, .. } => tokens.push(token),
+            }
+        }
+        let sessions = self.store().unscoped_live_sessions(&sessions, self.now()).await?;
+        let tokens = self.store().unscoped_live_tokens(&tokens, self.now()).await?;
+        let lives = |identity: &&Identity| match &identity.bearer {
+            Bearer::User { session, .. } => sessions.contains(&(identity.organization, *session)),
+            Bearer::Client { token, .. } => tokens.contains(token),
+        };
+        Ok(identities.iter().filter(lives).copied().collect())
     }
 
-    /// The actor behind an access token, as the database knows the person now.
+    /// The actor behind an access token, as the database knows them now.
     ///
     /// # Errors
     /// [`Error::Unauthenticated`] for a token that is wrong in any way, or whose session has ended.
@@ -232,46 +302,82 @@ impl App {
         self.principal(&self.identify(token).await?).await
     }
 
-    /// The same actor as the database knows the person now.
+    /// The same actor as the database knows them now.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`] when the session has ended.
+    /// As [`App::principal`].
     pub async fn renew(&self, actor: &Actor) -> Result<Actor> {
-        let Actor::User(principal) = actor else { return Ok(*actor) };
-        let renewed =
-            self.store().unscoped_principal(principal.organization, principal.session, self.now()).await?;
-        renewed.map(Actor::User).ok_or(Error::Unauthenticated("the session has ended; sign in again"))
+        let (store, now) = (self.store(), self.now());
+        match actor {
+            Actor::User(old) => {
+                let renewed = store.unscoped_principal(old.organization, old.session, now).await?;
+                renewed.map(Actor::User).ok_or(SESSION_ENDED)
+            }
+            Actor::Client(old) => {
+                let renewed = store.unscoped_client_principal(old.token, old.scopes, now).await?;
+                renewed.map(Actor::Client).ok_or(TOKEN_ENDED)
+            }
+            Actor::Anonymous | Actor::System { .. } => Ok(*actor),
+        }
     }
 
-    /// Signs an access token. Answers the token and its life in seconds.
+    /// Signs an access token of a person. Answers the token and its life in seconds.
     pub(crate) async fn issue_access_token(
         &self,
         organization: OrganizationId,
         user: UserId,
         session: SessionId,
     ) -> Result<(String, i64)> {
-        let now = self.now();
-        let keys = self.keys(now).await?;
-        let (id, key) =
-            keys.signer.as_ref().ok_or_else(|| Error::Internal("there is no signing key".into()))?;
-        let seconds = now.micros().div_euclid(1_000_000);
-        let lifetime = self.tokens().lifetime.num_seconds();
+        let claims = Claims { sid: Some(session.uuid()), ..self.claims(organization, user.uuid()) };
+        self.sign(&claims).await
+    }
+
+    /// Signs an access token of an API client that has proved itself by the secret of `generation`.
+    pub(crate) async fn issue_client_token(
+        &self,
+        organization: OrganizationId,
+        client: &ApiClient,
+        generation: i32,
+        scopes: Scopes,
+    ) -> Result<(String, i64)> {
         let claims = Claims {
+            client_id: Some(client.id.uuid()),
+            scope: Some(scopes.to_string()),
+            generation: Some(generation),
+            ..self.claims(organization, client.id.uuid())
+        };
+        self.sign(&claims).await
+    }
+
+    /// The claims that every token has.
+    fn claims(&self, organization: OrganizationId, subject: Uuid) -> Claims {
+        let now = self.now();
+        let seconds = now.micros().div_euclid(1_000_000);
+        Claims {
             iss: self.tokens().issuer.clone(),
             aud: self.tokens().audience.clone(),
-            sub: user.uuid(),
+            sub: subject,
             org: organization.uuid(),
-            sid: session.uuid(),
             jti: self.store().new_id::<SessionId>(now).uuid(),
             iat: seconds,
             nbf: seconds,
-            exp: seconds + lifetime,
-        };
+            exp: seconds + self.tokens().lifetime.num_seconds(),
+            sid: None,
+            client_id: None,
+            scope: None,
+            generation: None,
+        }
+    }
+
+    async fn sign(&self, claims: &Claims) -> Result<(String, i64)> {
+        let keys = self.keys(self.now()).await?;
+        let (id, key) =
+            keys.signer.as_ref().ok_or_else(|| Error::Internal("there is no signing key".into()))?;
         let header =
             Header { typ: Some("at+jwt".into()), kid: Some(id.clone()), ..Header::new(Algorithm::EdDSA) };
-        let token = jsonwebtoken::encode(&header, &claims, key)
+        let token = jsonwebtoken::encode(&header, claims, key)
             .map_err(|error| Error::Internal(format!("signing a token: {error}")))?;
-        Ok((token, lifetime))
+        Ok((token, claims.exp - claims.iat))
     }
 
     async fn verify(&self, token: &str) -> Result<Claims> {

@@ -92,7 +92,7 @@ impl App {
         }
     }
 
-    /// Deletes what has expired and means nothing any more: counted attempts, refresh tokens,
+    /// Deletes what has expired and means nothing any more: counted attempts, refresh tokens, revoked tokens,
     /// quotas and idempotency keys.
     ///
     /// # Errors
@@ -101,9 +101,10 @@ impl App {
         let before = self.now().plus(-chrono::Duration::minutes(TIDY_MINUTES));
         let attempts = self.store().forget_old_attempts(before).await?;
         let tokens = self.store().forget_old_refresh_tokens(before).await?;
+        let revoked = self.store().forget_revoked_tokens(before).await?;
         let quotas = self.store().forget_full_quotas(before).await?;
         let keys = self.store().forget_old_keys(before).await?;
-        tracing::debug!(attempts, tokens, quotas, keys, "deleted what had expired");
+        tracing::debug!(attempts, tokens, revoked, quotas, keys, "deleted what had expired");
         Ok(())
     }
 

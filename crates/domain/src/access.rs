@@ -5,6 +5,7 @@
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 
+use crate::api_clients::{ApiScope, ClientToken, Scopes};
 use crate::error::{Error, Result};
 use crate::id::{OrganizationId, SessionId, UserId};
 use crate::time::Timestamp;
@@ -123,6 +124,10 @@ permissions! {
     ReadAudit,
     /// Import files and read the verdicts.
     ImportData,
+    /// The programs that work with the API in their own name, and what they may do.
+    ReadApiClients,
+    /// Create API clients, change their secrets and scopes, and revoke them.
+    ManageApiClients,
 }
 
 /// The table: role x permission -> scope; everything that is not written is denied.
@@ -132,9 +137,11 @@ fn scope(role: Role, permission: Permission) -> Option<Scope> {
     use Scope::*;
     Some(match (permission, role) {
         (SignIn | UseOwnAccount, _) => Own,
-        (ReadOrganization | ReadUsers | ReadTeams | ReadCalendars | ReadProducts | ReadChanges, _) => {
-            Organization
-        }
+        (
+            ReadOrganization | ReadUsers | ReadTeams | ReadCalendars | ReadProducts | ReadChanges
+            | ReadApiClients,
+            _,
+        ) => Organization,
         // Nobody signs for others; an administrator neither.
         (SignTargets, Admin) => Own,
         (_, Admin) => Organization,
@@ -170,6 +177,18 @@ impl Role {
     pub fn may(self, permission: Permission) -> bool {
         scope(self, permission).is_some()
     }
+
+    /// Whether an API client may have this role: it is nobody, so that "own" and "team" mean nothing for it.
+    pub fn takes_clients(self) -> bool {
+        matches!(self, Self::ServiceAgent | Self::Finance | Self::Admin)
+    }
+
+    /// Whether a client of this role can use `needed` for anything at all.
+    pub fn reaches(self, needed: ApiScope) -> bool {
+        Permission::ALL
+            .iter()
+            .any(|&it| ApiScope::of(it) == Some(needed) && scope(self, it) == Some(Scope::Organization))
+    }
 }
 
 /// A person who has signed in, as the database knows them at this moment.
@@ -187,6 +206,31 @@ pub struct Principal {
     pub zone: Tz,
 }
 
+/// An API client that has sent a token, as the database knows it at this moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientPrincipal {
+    /// The token, with the client and its organisation.
+    pub token: ClientToken,
+    /// How far the client reaches.
+    pub role: Role,
+    /// What it may ask for: what the token was asked for, as far as the client still has it.
+    pub scopes: Scopes,
+    /// The organisation's time zone.
+    pub zone: Tz,
+}
+
+impl ClientPrincipal {
+    /// Scopes ∩ role. What the role reaches only as one's own or a team's, a client does not reach.
+    fn scope(&self, permission: Permission, scopes: Scopes) -> Result<Scope> {
+        let needed = ApiScope::of(permission).ok_or(Error::ScopeMissing(None))?;
+        if scope(self.role, permission) != Some(Scope::Organization) {
+            return Err(Error::Forbidden);
+        }
+        let granted = scopes.contains(needed).then_some(Scope::Organization);
+        granted.ok_or(Error::ScopeMissing(Some(needed)))
+    }
+}
+
 /// Who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Actor {
@@ -194,6 +238,8 @@ pub enum Actor {
     Anonymous,
     /// A signed-in person.
     User(Principal),
+    /// A program of somebody else, in its own name.
+    Client(ClientPrincipal),
     /// A job, the command line or the demo generator, acting for an organisation.
     System {
         /// The organisation.
@@ -207,12 +253,14 @@ impl Actor {
     /// The key to the store for `permission`.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`] for an anonymous caller, [`Error::Forbidden`] where the role has no scope.
+    /// [`Error::Unauthenticated`] for an anonymous caller, [`Error::Forbidden`] where the role has no scope,
+    /// [`Error::ScopeMissing`] where the token of a client has not.
     pub fn grant(&self, permission: Permission) -> Result<Grant> {
         let scope = match self {
             Self::Anonymous if permission == Permission::SignIn => Scope::Own,
             Self::Anonymous => return Err(Error::Unauthenticated("sign in first")),
             Self::User(principal) => scope(principal.role, permission).ok_or(Error::Forbidden)?,
+            Self::Client(client) => client.scope(permission, client.scopes)?,
             Self::System { .. } => Scope::Organization,
         };
         Ok(Grant { actor: *self, permission, scope })
@@ -221,7 +269,9 @@ impl Actor {
     /// The organisation's time zone; UTC for an anonymous caller.
     pub fn zone(&self) -> Tz {
         match *self {
-            Self::User(Principal { zone, .. }) | Self::System { zone, .. } => zone,
+            Self::User(Principal { zone, .. })
+            | Self::Client(ClientPrincipal { zone, .. })
+            | Self::System { zone, .. } => zone,
             Self::Anonymous => Tz::UTC,
         }
     }
@@ -258,6 +308,7 @@ impl Grant {
     pub fn organization(&self) -> Result<OrganizationId> {
         match self.actor {
             Actor::User(principal) => Ok(principal.organization),
+            Actor::Client(client) => Ok(client.token.organization),
             Actor::System { organization, .. } => Ok(organization),
             Actor::Anonymous => Err(Error::Unauthenticated("sign in first")),
         }
@@ -267,8 +318,13 @@ impl Grant {
     pub fn user(&self) -> Option<UserId> {
         match self.actor {
             Actor::User(principal) => Some(principal.user),
-            Actor::Anonymous | Actor::System { .. } => None,
+            Actor::Anonymous | Actor::Client(_) | Actor::System { .. } => None,
         }
+    }
+
+    /// Whether an API client asks.
+    pub fn is_client(&self) -> bool {
+        matches!(self.actor, Actor::Client(_))
     }
 
     /// The organisation's time zone; UTC for an anonymous grant.
@@ -286,7 +342,14 @@ impl Grant {
     /// # Errors
     /// As [`Actor::grant`].
     pub fn also(&self, permission: Permission) -> Result<Grant> {
-        self.actor.grant(permission)
+        match self.actor {
+            // What a change looks up to check its input is not what the client asks for: its role limits that alone.
+            Actor::Client(client) if ApiScope::of(self.permission).is_some_and(ApiScope::is_write) => {
+                let scope = client.scope(permission, ApiScope::ALL.iter().copied().collect())?;
+                Ok(Self { permission, scope, ..*self })
+            }
+            actor => actor.grant(permission),
+        }
     }
 }
 
@@ -304,6 +367,25 @@ pub fn table() -> String {
             line += &format!("{cell:<14}");
         }
         text += line.trim_end();
+        text += "\n";
+    }
+    text
+}
+
+/// The table of scopes as text: which scope a permission needs of an API client, and which roles then grant it.
+pub fn client_table() -> String {
+    let roles: Vec<Role> = Role::ALL.iter().copied().filter(|role| role.takes_clients()).collect();
+    let names: String = roles.iter().map(|role| format!("{:<14}", format!("{role:?}"))).collect();
+    let mut text = format!("{:<20}{:<20}{}\n", "permission", "scope", names.trim_end());
+    for &permission in Permission::ALL {
+        let needed = ApiScope::of(permission);
+        let cell = |role: &Role| {
+            let reached = needed.is_some() && scope(*role, permission) == Some(Scope::Organization);
+            format!("{:<14}", if reached { "yes" } else { "-" })
+        };
+        let cells: String = roles.iter().map(cell).collect();
+        let needed = needed.map_or("-", ApiScope::as_str);
+        text += format!("{:<20}{needed:<20}{cells}", format!("{permission:?}")).trim_end();
         text += "\n";
     }
     text

@@ -145,6 +145,8 @@ wire_enum! {
         Invitation = "invitation",
         /// A session.
         Session = "session",
+        /// An API client.
+        ApiClient = "api_client",
         /// A customer.
         Customer = "customer",
         /// A product.
@@ -205,6 +207,14 @@ wire_enum! {
         SessionEnded = "session.ended",
         /// A person changed their password.
         PasswordChanged = "user.password_changed",
+        /// An API client was created.
+        ApiClientCreated = "api_client.created",
+        /// Name, role or scopes of an API client changed.
+        ApiClientUpdated = "api_client.updated",
+        /// An API client got a new secret.
+        ApiClientSecretRotated = "api_client.secret_rotated",
+        /// An API client was shut out for ever.
+        ApiClientRevoked = "api_client.revoked",
         /// A customer was collected.
         CustomerCollected = "customer.collected",
         /// A customer's details changed.

@@ -25,8 +25,8 @@ use crate::wire::wire_enum;
 mod clocks;
 mod duplicates;
 mod escalation;
-mod history;
 mod groups;
+mod history;
 mod intake;
 mod policies;
 mod statistics;
@@ -39,8 +39,8 @@ pub use escalation::{
     ACCEPT_MINUTES_MAX, Absence, CONDITION_RUNG, Escalation, EscalationCause, EscalationKey, EscalationRole,
     PERCENT_MAX, PendingRung, RUNGS_MAX, Rung, STANDARD_LADDER, Standing,
 };
-pub use history::ImportedComplaint;
 pub use groups::{CountedComplaint, GROUPS_MAX, GroupKey, GroupStatistic, GroupStatistics, Recurrence};
+pub use history::ImportedComplaint;
 pub use intake::{
     ADDRESSES_MAX, ATTACHMENT_BYTES_MAX, ATTACHMENTS_MAX, Attachment, MEDIA_TYPES, NewComplaint, Remedy,
     Reporter, ReporterAddress,

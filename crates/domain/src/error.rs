@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::api_clients::ApiScope;
 use crate::wire::wire_enum;
 
 /// Result of every operation.
@@ -28,6 +29,9 @@ pub enum Error {
     /// The caller's role does not allow the operation on anything at all.
     #[error("role not permitted")]
     Forbidden,
+    /// The token of an API client lacks this scope; `None` where no scope suffices, because it is for people.
+    #[error("scope not granted: {}", .0.map_or("none suffices", ApiScope::as_str))]
+    ScopeMissing(Option<ApiScope>),
     /// An earlier attempt with the same idempotency key has carried it out, but its answer was lost.
     #[error("already carried out")]
     AlreadyDone,

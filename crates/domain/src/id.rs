@@ -45,6 +45,8 @@ ids! {
     InvitationId = "Invitation";
     /// A signed-in session: one family of refresh tokens.
     SessionId = "Session";
+    /// A program of somebody else that works with the API in its own name.
+    ApiClientId = "ApiClient";
     /// A company or a person that is or may become a customer.
     CustomerId = "Customer";
     /// One dated step in the stage history of a customer.

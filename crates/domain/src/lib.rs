@@ -18,6 +18,7 @@ pub mod text;
 pub mod time;
 
 pub mod activities;
+pub mod api_clients;
 pub mod attainment;
 pub mod backtest;
 pub mod calendars;

@@ -204,17 +204,18 @@ impl Stored for Complaint {
 }
 
 /// Complaints whose owner is in reach, and those of customers whose owner is. A confidential one is for its owner,
-/// and for whoever reaches all.
+/// and for people who reach all: it is no business of a program.
 fn visible(reader: &Reader<'_>) -> Result<Select<Entity>> {
     let org = reader.org()?;
     let select = Entity::find().filter(Column::OrgId.eq(org));
     let people = reader.people(SLICE)?;
-    let Some(owned) = people.include(Column::OwnerId) else { return Ok(select) };
+    let is_normal = Column::Confidentiality.eq(Confidentiality::Normal.as_str());
+    let Some(owned) = people.include(Column::OwnerId) else {
+        return Ok(if reader.grant().is_client() { select.filter(is_normal) } else { select });
+    };
     let user = reader.grant().user().map(EntityId::uuid).ok_or(Error::Forbidden)?;
     let of_customers = customers::owned_by(org, &people).map(|ids| Column::CustomerId.in_subquery(ids));
-    let normal = Condition::all()
-        .add(Column::Confidentiality.eq(Confidentiality::Normal.as_str()))
-        .add(Condition::any().add(owned).add_option(of_customers));
+    let normal = Condition::all().add(is_normal).add(Condition::any().add(owned).add_option(of_customers));
     Ok(select.filter(Condition::any().add(Column::OwnerId.eq(user)).add(normal)))
 }
 

@@ -14,6 +14,7 @@ const UNIQUE: &[(&str, &str, &str)] = &[
     ("deals_number", "deals.number_key", "number"),
     ("targets_of_user", "targets.owner_user_id", "period"),
     ("targets_of_team", "targets.owner_team_id", "period"),
+    ("api_clients_name", "api_clients.name_key", "name"),
     ("sla_policies_name", "sla_policies.name_key", "name"),
     ("complaints_number", "complaints.number_key", "number"),
     ("customers_number", "customers.number_key", "number"),

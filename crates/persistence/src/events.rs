@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use evenhand_domain::access::{Actor, Permission};
 use evenhand_domain::change::{Event, EventKind, SubjectType};
 use evenhand_domain::error::{Error, Result};
-use evenhand_domain::id::{EntityId, EventId, OrganizationId, UserId};
+use evenhand_domain::id::{ApiClientId, EntityId, EventId, OrganizationId, UserId};
 use evenhand_domain::time::Timestamp;
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
@@ -86,8 +86,10 @@ pub struct EventRecord {
     pub position: i64,
     /// When it was recorded.
     pub recorded_at: Timestamp,
-    /// Who did it; `None` for the system itself and for people who are not signed in yet.
+    /// Who did it; `None` for API clients, the system itself and people who are not signed in yet.
     pub actor: Option<UserId>,
+    /// The API client that did it.
+    pub client: Option<ApiClientId>,
     /// The request that did it.
     pub request_id: String,
     /// What happened.
@@ -111,8 +113,8 @@ pub struct EventRecord {
 pub struct EventFilter {
     /// Only these kinds; empty for all.
     pub kinds: Vec<EventKind>,
-    /// Only this actor.
-    pub actor: Option<UserId>,
+    /// Only this person or API client.
+    pub actor: Option<Uuid>,
     /// Only this object.
     pub subject_id: Option<Uuid>,
     /// Recorded at or after.
@@ -143,11 +145,13 @@ pub struct AuditReport {
 
 fn restore(row: Row) -> Result<EventRecord> {
     let unknown = |what: &str| bad_row("events", row.id, what);
+    let actor = |kind: &str| row.actor_id.filter(|_| row.actor_kind == kind);
     Ok(EventRecord {
         id: EventId::from_uuid(row.id),
         position: row.position.ok_or_else(|| unknown("no position"))?,
         recorded_at: Timestamp::new(row.recorded_at),
-        actor: (row.actor_kind == "USER").then_some(row.actor_id).flatten().map(UserId::from_uuid),
+        actor: actor("USER").map(UserId::from_uuid),
+        client: actor("CLIENT").map(ApiClientId::from_uuid),
         kind: EventKind::parse(&row.kind).ok_or_else(|| unknown("unknown kind"))?,
         subject: SubjectType::parse(&row.subject).ok_or_else(|| unknown("unknown subject"))?,
         hash: row.hash.clone().ok_or_else(|| unknown("no hash"))?,
@@ -194,6 +198,7 @@ impl Tx {
         let (actor_kind, actor_id) = match self.grant().actor() {
             Actor::Anonymous => ("ANONYMOUS", None),
             Actor::User(principal) => ("USER", Some(principal.user.uuid())),
+            Actor::Client(client) => ("CLIENT", Some(client.token.client.uuid())),
             Actor::System { .. } => ("SYSTEM", None),
         };
         let rows: Vec<_> = events
@@ -427,7 +432,7 @@ impl Reader<'_> {
             select = select.filter(Column::Kind.is_in(filter.kinds.iter().map(|kind| kind.as_str())));
         }
         if let Some(actor) = filter.actor {
-            select = select.filter(Column::ActorId.eq(actor.uuid()));
+            select = select.filter(Column::ActorId.eq(actor));
         }
         if let Some(subject) = filter.subject_id {
             select = select.filter(Column::SubjectId.eq(subject));

@@ -1,7 +1,7 @@
 //! Rows of idempotency keys. Technical state, so there is no event.
 
 use evenhand_domain::error::{Error, Result};
-use evenhand_domain::id::{EntityId, OrganizationId, UserId};
+use evenhand_domain::id::{EntityId, OrganizationId};
 use evenhand_domain::time::Timestamp;
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query};
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter};
@@ -32,8 +32,8 @@ entity!(idempotency_key, "idempotency_keys", {
 pub struct KeyName {
     /// The organisation.
     pub organization: OrganizationId,
-    /// The person who sent it.
-    pub user: UserId,
+    /// The person or API client that sent it.
+    pub sender: Uuid,
     /// SHA-256 of the key, in hexadecimal digits.
     pub hash: String,
 }
@@ -55,7 +55,7 @@ impl KeyName {
     fn condition(&self) -> Condition {
         Condition::all()
             .add(idempotency_key::Column::OrgId.eq(self.organization.uuid()))
-            .add(idempotency_key::Column::UserId.eq(self.user.uuid()))
+            .add(idempotency_key::Column::UserId.eq(self.sender))
             .add(idempotency_key::Column::KeyHash.eq(&self.hash))
     }
 }
@@ -94,7 +94,7 @@ impl Store {
             ])
             .values_panic([
                 name.organization.uuid().into(),
-                name.user.uuid().into(),
+                name.sender.into(),
                 name.hash.as_str().into(),
                 fingerprint.into(),
                 holder.into(),

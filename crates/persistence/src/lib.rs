@@ -10,6 +10,7 @@
 //! open, clocks.
 
 mod activities;
+mod api_clients;
 mod backend;
 mod calendars;
 mod complaints;

@@ -26,7 +26,7 @@ impl Reader<'_> {
         for (subject, ids) in by_type {
             let ids: Vec<Uuid> = ids.into_iter().collect();
             let seen = match self.visible_ids(subject, ids).await {
-                Err(Error::Forbidden) => Vec::new(),
+                Err(Error::Forbidden | Error::ScopeMissing(_)) => Vec::new(),
                 seen => seen?,
             };
             visible.extend(seen.into_iter().map(|id| (subject, id)));
@@ -47,6 +47,7 @@ impl Reader<'_> {
             SubjectType::Session | SubjectType::Invitation | SubjectType::Export => {
                 open_to(Permission::ReadAudit)
             }
+            SubjectType::ApiClient => open_to(Permission::ReadApiClients),
             SubjectType::SlaPolicy => open_to(Permission::ReadComplaints),
             SubjectType::Import => open_to(Permission::ImportData),
             SubjectType::Customer => customers::visible_ids(self, ids).await,
