@@ -9,8 +9,8 @@ use evenhand_domain::change::Change;
 use evenhand_domain::complaints::{
     Absence, Assessment, Awaited, Channel, ClockMinutes, CloseComplaint, Complaint, ComplaintState,
     Confidentiality, Criteria, EscalationRole, Handling, NewAnswer, NewAwait, NewComplaint, NewNote,
-    NewResponse, NewSlaPolicy, NoteAudience, Remedy, Reopening, Rung, Service, Severity, SlaPolicy, Survey,
-    SurveyState,
+    NewResponse, NewSlaPolicy, NoteAudience, Remedy, Reopening, Rung, Service, Severity, SlaPolicy, Standing,
+    Survey, SurveyState,
 };
 use evenhand_domain::id::EntityId;
 use evenhand_domain::time::Timestamp;
@@ -181,7 +181,8 @@ impl Life<'_> {
     fn take_charge(&mut self, place: usize, handling: &Handling<'_>) {
         if self.complaint.state.is_open() {
             let rung = self.complaint.escalations[place].id;
-            let change = self.complaint.accept_escalation(rung, id(1), handling);
+            let by = Standing { user_id: id(1), role: Role::Admin, leads_owner: false };
+            let change = self.complaint.accept_escalation(rung, &by, handling);
             self.take(change.expect("a hand"));
         }
     }

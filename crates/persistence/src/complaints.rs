@@ -191,7 +191,7 @@ impl Stored for Complaint {
     async fn insert_all(complaints: &[&Self], tx: &Tx) -> Result<()> {
         let org = tx.org()?;
         let rows: Vec<Row> =
-            complaints.iter().map(|complaint| to_row(org, complaint)).collect::<Result<_>>()?;
+            complaints.iter().map(|complaint| to_row(org, complaint, tx.now())).collect::<Result<_>>()?;
         row::insert_all::<Entity>(&tx.db, rows).await
     }
 

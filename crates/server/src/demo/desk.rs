@@ -2,13 +2,14 @@
 //! rungs are raised, promises missed and surveys sent as they would have been.
 
 use chrono::Duration;
+use evenhand_domain::access::Role;
 use evenhand_domain::calendars::WorkHours;
 use evenhand_domain::change::Change;
 use evenhand_domain::complaints::{
     Answered, Assessment, Awaited, Case, ClockMinutes, CloseComplaint, Complaint, ComplaintState,
     Confidentiality, Criteria, EscalationRole, Handling, NewAnswer, NewAwait, NewComplaint, NewNote,
-    NewResponse, NewSlaPolicy, NoteAudience, Remedy, Reopening, Service, Severity, SlaPolicy, Survey,
-    SurveyState, SurveyVerdict, choose,
+    NewResponse, NewSlaPolicy, NoteAudience, Remedy, Reopening, Service, Severity, SlaPolicy, Standing,
+    Survey, SurveyState, SurveyVerdict, choose,
 };
 use evenhand_domain::customers::Customer;
 use evenhand_domain::error::{Error, Result};
@@ -203,12 +204,13 @@ impl Desk<'_> {
             rung.accepted.is_none() && rung.notify_at.plus(Duration::minutes(CHARGE_MINUTES)) <= now
         });
         let Some(rung) = open else { return Ok(()) };
-        let by = match rung.role {
-            EscalationRole::Managers | EscalationRole::OwnerLead => self.cast.manager,
-            EscalationRole::Admins => self.cast.admin,
-            _ => self.cast.agent.id,
+        let (user_id, role) = match rung.role {
+            EscalationRole::Managers | EscalationRole::OwnerLead => (self.cast.manager, Role::Manager),
+            EscalationRole::Admins => (self.cast.admin, Role::Admin),
+            _ => (self.cast.agent.id, Role::ServiceAgent),
         };
-        let change = self.complaint.accept_escalation(rung.id, by, &self.handling(now))?;
+        let by = Standing { user_id, role, leads_owner: role == Role::Manager };
+        let change = self.complaint.accept_escalation(rung.id, &by, &self.handling(now))?;
         self.keep(change);
         Ok(())
     }
