@@ -102,6 +102,7 @@ TABLE complaints
     ended_at timestamp with time zone
     created_at timestamp with time zone NOT NULL
     updated_at timestamp with time zone NOT NULL
+    look_at timestamp with time zone
     CONSTRAINT complaints_channel_check CHECK ((channel = ANY (ARRAY['EMAIL'::text, 'SMS'::text, 'FAX'::text, 'PHONE'::text, 'WEB'::text, 'IN_PERSON'::text, 'POST'::text])))
     CONSTRAINT complaints_check CHECK (((state = ANY (ARRAY['CLOSED'::text, 'OUT_OF_SCOPE'::text, 'MERGED'::text])) = (ended_at IS NOT NULL)))
     CONSTRAINT complaints_check1 CHECK (((state = ANY (ARRAY['RECORDED'::text, 'ACKNOWLEDGED'::text, 'MERGED'::text])) OR ((severity IS NOT NULL) AND (impact IS NOT NULL) AND (urgency IS NOT NULL))))
@@ -111,6 +112,7 @@ TABLE complaints
     CONSTRAINT complaints_check5 CHECK (((state = 'OUT_OF_SCOPE'::text) = (out_of_scope_reason IS NOT NULL)))
     CONSTRAINT complaints_check6 CHECK (((state = 'MERGED'::text) = (merged_into_id IS NOT NULL)))
     CONSTRAINT complaints_check7 CHECK ((merged_into_id <> id))
+    CONSTRAINT complaints_check8 CHECK (((look_at IS NULL) OR (ended_at IS NULL)))
     CONSTRAINT complaints_confidentiality_check CHECK ((confidentiality = ANY (ARRAY['NORMAL'::text, 'CONFIDENTIAL'::text])))
     CONSTRAINT complaints_impact_check CHECK ((impact = ANY (ARRAY['LOW'::text, 'MEDIUM'::text, 'HIGH'::text, 'CRITICAL'::text])))
     CONSTRAINT complaints_org_id_account_manager_id_fkey FOREIGN KEY (org_id, account_manager_id) REFERENCES users(org_id, id)
@@ -124,6 +126,7 @@ TABLE complaints
     CONSTRAINT complaints_urgency_check CHECK ((urgency = ANY (ARRAY['LOW'::text, 'MEDIUM'::text, 'HIGH'::text, 'CRITICAL'::text])))
     CREATE INDEX complaints_customer ON public.complaints USING btree (org_id, customer_id, recorded_at, id)
     CREATE INDEX complaints_due ON public.complaints USING btree (org_id, next_action_due, id)
+    CREATE INDEX complaints_look ON public.complaints USING btree (look_at, org_id, id) WHERE (look_at IS NOT NULL)
     CREATE UNIQUE INDEX complaints_number ON public.complaints USING btree (org_id, number_key)
     CREATE INDEX complaints_open_due ON public.complaints USING btree (org_id, next_action_due, id) WHERE (ended_at IS NULL)
     CREATE INDEX complaints_open_owner ON public.complaints USING btree (org_id, owner_id, next_action_due, id) WHERE (ended_at IS NULL)
@@ -767,6 +770,7 @@ TABLE users
     created_at timestamp with time zone NOT NULL
     updated_at timestamp with time zone NOT NULL
     calendar_id uuid
+    deactivated_at timestamp with time zone
     CONSTRAINT users_org_id_fkey FOREIGN KEY (org_id) REFERENCES organizations(id)
     CONSTRAINT users_pkey PRIMARY KEY (org_id, id)
     CONSTRAINT users_role_check CHECK ((role = ANY (ARRAY['REP'::text, 'MANAGER'::text, 'SERVICE_AGENT'::text, 'FINANCE'::text, 'ADMIN'::text])))

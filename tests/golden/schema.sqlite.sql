@@ -104,7 +104,7 @@ CREATE TABLE complaints (
     reopen_count integer NOT NULL,
     ended_at timestamp_with_timezone_text,
     created_at timestamp_with_timezone_text NOT NULL,
-    updated_at timestamp_with_timezone_text NOT NULL,
+    updated_at timestamp_with_timezone_text NOT NULL, look_at timestamp_with_timezone_text CHECK (look_at IS NULL OR ended_at IS NULL),
     PRIMARY KEY (org_id, id),
     FOREIGN KEY (org_id, customer_id) REFERENCES customers (org_id, id),
     FOREIGN KEY (org_id, product_id) REFERENCES products (org_id, id),
@@ -123,6 +123,7 @@ CREATE TABLE complaints (
 );
 CREATE INDEX complaints_customer ON complaints (org_id, customer_id, recorded_at, id);
 CREATE INDEX complaints_due ON complaints (org_id, next_action_due, id);
+CREATE INDEX complaints_look ON complaints (look_at, org_id, id) WHERE look_at IS NOT NULL;
 CREATE UNIQUE INDEX complaints_number ON complaints (org_id, number_key);
 CREATE INDEX complaints_open_due ON complaints (org_id, next_action_due, id) WHERE ended_at IS NULL;
 CREATE INDEX complaints_open_owner ON complaints (org_id, owner_id, next_action_due, id) WHERE ended_at IS NULL;
@@ -728,7 +729,7 @@ CREATE TABLE users (
     status text NOT NULL CHECK (status IN ('PENDING', 'ACTIVE', 'DEACTIVATED')),
     hired_on date_text,
     created_at timestamp_with_timezone_text NOT NULL,
-    updated_at timestamp_with_timezone_text NOT NULL, calendar_id uuid_text,
+    updated_at timestamp_with_timezone_text NOT NULL, calendar_id uuid_text, deactivated_at timestamp_with_timezone_text,
     PRIMARY KEY (org_id, id)
 );
 CREATE UNIQUE INDEX users_email ON users (org_id, email_key);
