@@ -22,6 +22,7 @@ mod m20261125_000012_forecasts;
 mod m20261125_000013_support_departments;
 mod m20261125_000014_target_bands;
 mod m20261125_000015_complaints;
+mod m20261125_000016_messages;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -46,6 +47,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000013_support_departments::Migration),
             Box::new(m20261125_000014_target_bands::Migration),
             Box::new(m20261125_000015_complaints::Migration),
+            Box::new(m20261125_000016_messages::Migration),
         ]
     }
 }

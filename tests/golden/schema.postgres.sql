@@ -465,6 +465,36 @@ TABLE memberships
     CREATE UNIQUE INDEX memberships_pkey ON public.memberships USING btree (org_id, id)
     CREATE UNIQUE INDEX memberships_start ON public.memberships USING btree (org_id, user_id, valid_from)
     CREATE INDEX memberships_team ON public.memberships USING btree (org_id, team_id, user_id)
+TABLE messages
+    org_id uuid NOT NULL
+    id uuid NOT NULL
+    purpose text COLLATE "C" NOT NULL
+    user_id uuid
+    address text COLLATE "C"
+    about_type text COLLATE "C" NOT NULL
+    about_id uuid NOT NULL
+    subject text COLLATE "C" NOT NULL
+    text text COLLATE "C"
+    is_sealed boolean NOT NULL
+    state text COLLATE "C" NOT NULL
+    due_at timestamp with time zone
+    attempts integer NOT NULL
+    leased_until timestamp with time zone
+    last_error text COLLATE "C"
+    sent_at timestamp with time zone
+    created_at timestamp with time zone NOT NULL
+    CONSTRAINT messages_check CHECK (((user_id IS NULL) <> (address IS NULL)))
+    CONSTRAINT messages_check1 CHECK (((state = 'WAITING'::text) = (due_at IS NOT NULL)))
+    CONSTRAINT messages_check2 CHECK (((state <> 'WAITING'::text) OR (text IS NOT NULL)))
+    CONSTRAINT messages_check3 CHECK (((state = 'SENT'::text) = (sent_at IS NOT NULL)))
+    CONSTRAINT messages_org_id_fkey FOREIGN KEY (org_id) REFERENCES organizations(id)
+    CONSTRAINT messages_org_id_user_id_fkey FOREIGN KEY (org_id, user_id) REFERENCES users(org_id, id)
+    CONSTRAINT messages_pkey PRIMARY KEY (org_id, id)
+    CONSTRAINT messages_state_check CHECK ((state = ANY (ARRAY['WAITING'::text, 'SENT'::text, 'FAILED'::text, 'DROPPED'::text])))
+    CREATE INDEX messages_about ON public.messages USING btree (org_id, about_id)
+    CREATE INDEX messages_due ON public.messages USING btree (org_id, due_at, id) WHERE (due_at IS NOT NULL)
+    CREATE INDEX messages_newest ON public.messages USING btree (org_id, created_at, id)
+    CREATE UNIQUE INDEX messages_pkey ON public.messages USING btree (org_id, id)
 TABLE organizations
     id uuid NOT NULL
     version integer NOT NULL

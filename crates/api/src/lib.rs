@@ -30,6 +30,7 @@ mod loaders;
 mod negotiation;
 mod node;
 mod organizations;
+mod outbox;
 mod page;
 mod patch;
 mod products;

@@ -29,6 +29,7 @@ use crate::imports::{ImportMutations, ImportSubscriptions};
 use crate::loaders::Loader;
 use crate::node::NodeQueries;
 use crate::organizations::OrganizationMutations;
+use crate::outbox::OutboxQueries;
 use crate::products::{ProductMutations, ProductQueries};
 use crate::reconciliation::ReconciliationQueries;
 use crate::targets::{TargetMutations, TargetQueries};
@@ -52,6 +53,7 @@ pub(crate) struct Query(
     ReconciliationQueries,
     ComplaintQueries,
     SlaPolicyQueries,
+    OutboxQueries,
     ChangeQueries,
 );
 

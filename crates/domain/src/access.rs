@@ -121,6 +121,8 @@ permissions! {
     ReadChanges,
     /// The whole event log with requests and hashes.
     ReadAudit,
+    /// Mail that waits, went out or failed.
+    ReadOutbox,
     /// Import files and read the verdicts.
     ImportData,
 }

@@ -53,7 +53,7 @@ pub(crate) async fn serve(
     let server = listen(api.clone(), settings)?;
     let handle = server.handle();
     let mut server = tokio::spawn(server);
-    let jobs = settings.worker.enabled.then(|| Background::jobs(&app));
+    let workers = if settings.worker.enabled { Background::workers(&app) } else { Vec::new() };
     let sequencer = Background::sequencer(&app);
     tracing::info!(address = %settings.http.address, "serving");
     on_ready()?;
@@ -61,9 +61,7 @@ pub(crate) async fn serve(
     let ended = tokio::select! {
         ended = &mut server => Some(ended),
         patient = signals.next() => {
-            if let Some(jobs) = &jobs {
-                jobs.tell();
-            }
+            workers.iter().for_each(Background::tell);
             drain(&api, &mut signals, patient).await;
             None
         }
@@ -74,9 +72,7 @@ pub(crate) async fn serve(
     if ended.is_none() {
         stop_http(&api, &handle, &mut signals).await;
     }
-    if let Some(jobs) = jobs {
-        jobs.end().await;
-    }
+    Background::end_all(workers).await;
     finish(store, settings).await;
     match ended {
         None => Ok(()),
@@ -92,11 +88,11 @@ pub(crate) async fn serve(
 /// When signals cannot be received.
 pub(crate) async fn work(app: App, store: Store, settings: &Settings) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
-    let (jobs, sequencer) = (Background::jobs(&app), Background::sequencer(&app));
+    let (workers, sequencer) = (Background::workers(&app), Background::sequencer(&app));
     tracing::info!("working");
     signals.next().await;
     tracing::info!("stopping");
-    jobs.end().await;
+    Background::end_all(workers).await;
     sequencer.end().await;
     finish(store, settings).await;
     Ok(())
@@ -157,6 +153,17 @@ impl Background {
         Self { name: "jobs", stop, task: tokio::spawn(async move { app.run_jobs(stopped).await }) }
     }
 
+    fn outbox(app: &App) -> Self {
+        let stop = watch::Sender::new(false);
+        let (app, stopped) = (app.clone(), stop.subscribe());
+        Self { name: "outbox", stop, task: tokio::spawn(async move { app.run_outbox(stopped).await }) }
+    }
+
+    /// What does the work that requests leave behind.
+    fn workers(app: &App) -> Vec<Self> {
+        vec![Self::jobs(app), Self::outbox(app)]
+    }
+
     fn sequencer(app: &App) -> Self {
         let stop = watch::Sender::new(false);
         let (app, stopped) = (app.clone(), stop.subscribe());
@@ -165,6 +172,14 @@ impl Background {
 
     fn tell(&self) {
         self.stop.send_replace(true);
+    }
+
+    /// Ends all; each has its time at once, not one after the other.
+    async fn end_all(all: Vec<Self>) {
+        all.iter().for_each(Self::tell);
+        for one in all {
+            one.end().await;
+        }
     }
 
     async fn end(self) {
