@@ -81,7 +81,7 @@ async fn queue(t: &TestApp, organization: OrganizationId, change: impl FnOnce(&m
 }
 
 /// Sends what is due; how many there were.
-async fn send_all(app: &App) -> usize {
+pub(crate) async fn send_all(app: &App) -> usize {
     let (mut last, mut count) = (None, 0);
     while app.send_due_message(&mut last).await.expect("claimed") {
         count += 1;

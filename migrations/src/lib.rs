@@ -23,6 +23,7 @@ mod m20261125_000013_support_departments;
 mod m20261125_000014_target_bands;
 mod m20261125_000015_complaints;
 mod m20261125_000016_messages;
+mod m20261125_000018_surveys;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -48,6 +49,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000014_target_bands::Migration),
             Box::new(m20261125_000015_complaints::Migration),
             Box::new(m20261125_000016_messages::Migration),
+            Box::new(m20261125_000018_surveys::Migration),
         ]
     }
 }

@@ -614,13 +614,17 @@ TABLE surveys
     answered_at timestamp with time zone
     created_at timestamp with time zone NOT NULL
     updated_at timestamp with time zone NOT NULL
+    withdrawal text COLLATE "C"
     CONSTRAINT surveys_check CHECK (((state = ANY (ARRAY['SCHEDULED'::text, 'SENT'::text])) = (next_due_at IS NOT NULL)))
     CONSTRAINT surveys_org_id_complaint_id_fkey FOREIGN KEY (org_id, complaint_id) REFERENCES complaints(org_id, id)
     CONSTRAINT surveys_pkey PRIMARY KEY (org_id, id)
     CONSTRAINT surveys_state_check CHECK ((state = ANY (ARRAY['SCHEDULED'::text, 'SENT'::text, 'ANSWERED'::text, 'NO_RESPONSE'::text, 'WITHDRAWN'::text])))
+    CONSTRAINT surveys_withdrawal_check CHECK ((withdrawal = ANY (ARRAY['REOPENED'::text, 'NO_ADDRESS'::text, 'UNDELIVERED'::text])))
     CREATE INDEX surveys_complaint ON public.surveys USING btree (org_id, complaint_id)
+    CREATE INDEX surveys_due ON public.surveys USING btree (next_due_at) WHERE (next_due_at IS NOT NULL)
     CREATE UNIQUE INDEX surveys_pkey ON public.surveys USING btree (org_id, id)
     CREATE UNIQUE INDEX surveys_running ON public.surveys USING btree (org_id, complaint_id) WHERE (next_due_at IS NOT NULL)
+    CREATE INDEX surveys_sent ON public.surveys USING btree (org_id, sent_at) WHERE (sent_at IS NOT NULL)
 TABLE target_departments
     org_id uuid NOT NULL
     department_key text COLLATE "C" NOT NULL

@@ -578,13 +578,15 @@ CREATE TABLE surveys (
     sent_at timestamp_with_timezone_text,
     answered_at timestamp_with_timezone_text,
     created_at timestamp_with_timezone_text NOT NULL,
-    updated_at timestamp_with_timezone_text NOT NULL,
+    updated_at timestamp_with_timezone_text NOT NULL, withdrawal text CHECK (withdrawal IN ('REOPENED', 'NO_ADDRESS', 'UNDELIVERED')),
     PRIMARY KEY (org_id, id),
     FOREIGN KEY (org_id, complaint_id) REFERENCES complaints (org_id, id),
     CHECK ((state IN ('SCHEDULED', 'SENT')) = (next_due_at IS NOT NULL))
 );
 CREATE INDEX surveys_complaint ON surveys (org_id, complaint_id);
+CREATE INDEX surveys_due ON surveys (next_due_at) WHERE next_due_at IS NOT NULL;
 CREATE UNIQUE INDEX surveys_running ON surveys (org_id, complaint_id) WHERE next_due_at IS NOT NULL;
+CREATE INDEX surveys_sent ON surveys (org_id, sent_at) WHERE sent_at IS NOT NULL;
 CREATE TABLE target_departments (
     org_id uuid_text NOT NULL,
     -- The folded name of the department, as in teams.name_key; there need not be such a team.

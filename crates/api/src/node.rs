@@ -4,13 +4,14 @@ use async_graphql::{Context, ID, Interface, Object, Result};
 use evenhand_domain::error::{Code, Error, Problem};
 use evenhand_domain::id::{
     ActivityId, ComplaintId, CustomerId, DealId, EntityId, ImportId, OrganizationId, ProductId, SlaPolicyId,
-    TargetId, TeamId, UserId, WorkCalendarId,
+    SurveyId, TargetId, TeamId, UserId, WorkCalendarId,
 };
 use uuid::Uuid;
 
 use crate::activities::{self, Activity};
 use crate::calendars::{self, WorkCalendar};
 use crate::complaints::policies::{self, SlaPolicy};
+use crate::complaints::surveys::{self, Survey};
 use crate::complaints::{self, Complaint};
 use crate::customers::{self, Customer};
 use crate::deals::{self, Deal};
@@ -48,6 +49,8 @@ pub(crate) enum Node {
     Complaint(Complaint),
     /// A policy for complaints.
     SlaPolicy(SlaPolicy),
+    /// Questions on how a complaint was handled.
+    Survey(Survey),
     /// An import.
     Import(Import),
     /// A work calendar.
@@ -71,6 +74,7 @@ async fn load(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
         TargetId::TYPE => targets::load(ctx, TargetId::from_uuid(uuid)).await?.map(Node::Target),
         ComplaintId::TYPE => complaints::load(ctx, ComplaintId::from_uuid(uuid)).await?.map(Node::Complaint),
         SlaPolicyId::TYPE => policies::load(ctx, SlaPolicyId::from_uuid(uuid)).await?.map(Node::SlaPolicy),
+        SurveyId::TYPE => surveys::load(ctx, SurveyId::from_uuid(uuid)).await?.map(Node::Survey),
         ImportId::TYPE => imports::load(ctx, ImportId::from_uuid(uuid)).await?.map(Node::Import),
         WorkCalendarId::TYPE => {
             calendars::load(ctx, Some(WorkCalendarId::from_uuid(uuid))).await?.map(Node::WorkCalendar)

@@ -5,8 +5,8 @@ use evenhand_app::attainment::Attained;
 use evenhand_app::reconciliation::Facts;
 use evenhand_domain::error::Problem;
 use evenhand_domain::id::{
-    ActivityId, ComplaintId, CustomerId, DealId, DerivationId, ProductId, SlaPolicyId, TargetId, TeamId,
-    UserId, WorkCalendarId,
+    ActivityId, ComplaintId, CustomerId, DealId, DerivationId, ProductId, SlaPolicyId, SurveyId, TargetId,
+    TeamId, UserId, WorkCalendarId,
 };
 use evenhand_domain::money::Money;
 use evenhand_domain::page::Page;
@@ -21,6 +21,7 @@ use crate::attainment::{AttainmentQueries, AttainmentSubscriptions, TargetAt};
 use crate::calendars::{CalendarMutations, CalendarQueries};
 use crate::changes::{ChangeQueries, ChangeSubscriptions};
 use crate::complaints::policies::{SlaPolicyMutations, SlaPolicyQueries};
+use crate::complaints::surveys::{SurveyMutations, SurveyQueries};
 use crate::complaints::{ComplaintMutations, ComplaintQueries};
 use crate::customers::{CustomerMutations, CustomerQueries};
 use crate::daily_facts::{DailyFactMutations, DailyFactQueries};
@@ -53,6 +54,7 @@ pub(crate) struct Query(
     ReconciliationQueries,
     ComplaintQueries,
     SlaPolicyQueries,
+    SurveyQueries,
     OutboxQueries,
     ChangeQueries,
 );
@@ -74,6 +76,7 @@ pub(crate) struct Mutation(
     TargetMutations,
     ComplaintMutations,
     SlaPolicyMutations,
+    SurveyMutations,
     ImportMutations,
 );
 
@@ -125,6 +128,8 @@ pub(crate) struct Loaders {
     pub(crate) complaints: Loader<ComplaintId, complaints::Complaint>,
     pub(crate) newest_complaints: Loader<(CustomerId, u32), Page<complaints::Complaint>>,
     pub(crate) complaint_counts: Loader<CustomerId, i64>,
+    pub(crate) surveys: Loader<SurveyId, complaints::Survey>,
+    pub(crate) complaint_surveys: Loader<ComplaintId, Vec<complaints::Survey>>,
     pub(crate) sla_policies: Loader<SlaPolicyId, complaints::SlaPolicy>,
     pub(crate) targets: Loader<TargetId, targets::Target>,
     pub(crate) targets_below: Loader<TargetId, Vec<targets::Target>>,
@@ -159,6 +164,8 @@ impl Loaders {
         self.complaints.clear();
         self.newest_complaints.clear();
         self.complaint_counts.clear();
+        self.surveys.clear();
+        self.complaint_surveys.clear();
         self.sla_policies.clear();
         self.targets.clear();
         self.targets_below.clear();

@@ -17,9 +17,11 @@ use crate::door::Query;
 
 mod handling;
 mod policies;
+mod surveys;
 
 pub use handling::{HandleComplaint, Step};
 pub use policies::{CountSlaPolicies, CreateSlaPolicy, ListSlaPolicies, SlaPoliciesByIds};
+pub use surveys::{ScoreSurveys, ScoredSurveys, SurveyForm, SurveysByIds, SurveysOfComplaints, survey_token};
 
 /// Writes a complaint down; its clocks run from now.
 #[derive(Debug)]

@@ -26,6 +26,8 @@ const MESSAGE_CONTEXT: &str = "message";
 const LEASE_MINUTES: i64 = 2;
 /// Tries before a message is given up: about three days, so that a mail server may be down over a weekend.
 const ATTEMPTS_MAX: i32 = 80;
+/// How often to look for surveys that are due.
+const SURVEY_SECONDS: i64 = 60;
 
 /// Encrypts the text of a message that holds a secret.
 ///
@@ -36,10 +38,18 @@ pub fn sealed(sealer: &Sealer, text: &str) -> Result<MessageText> {
 }
 
 impl App {
-    /// Sends messages as they fall due, one at a time, until `stop` turns true.
+    /// Sends messages as they fall due, one at a time, until `stop` turns true; queues those of surveys now and then.
     pub async fn run_outbox(&self, mut stop: watch::Receiver<bool>) {
-        let mut last = None;
+        let (mut last, mut surveys_at) = (None, self.now());
         while !*stop.borrow() {
+            if surveys_at <= self.now() {
+                let more = self.proceed_surveys().await.unwrap_or_else(|error| {
+                    tracing::warn!(%error, "due surveys could not be looked for; trying again later");
+                    false
+                });
+                let wait = if more { 0 } else { SURVEY_SECONDS };
+                surveys_at = self.now().plus(Duration::seconds(wait));
+            }
             match self.send_due_message(&mut last).await {
                 Ok(true) => {}
                 Ok(false) => self.wait(&mut stop).await,

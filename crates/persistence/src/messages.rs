@@ -11,7 +11,7 @@ use evenhand_domain::messages::{
 };
 use evenhand_domain::page::{Page, PageRequest, SortKey};
 use evenhand_domain::time::Timestamp;
-use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement, SimpleExpr};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 use uuid::Uuid;
 
@@ -76,6 +76,39 @@ pub enum Delivery {
     Failed(String),
     /// It is not to be sent any more.
     Dropped(String),
+}
+
+/// The object of a row of another table, for conditions on the messages about it.
+pub(crate) struct About {
+    pub(crate) org: SimpleExpr,
+    pub(crate) subject: SubjectType,
+    pub(crate) id: SimpleExpr,
+}
+
+impl About {
+    fn messages(&self) -> SelectStatement {
+        Query::select()
+            .expr(Expr::val(1))
+            .from(Entity)
+            .and_where(Expr::col((Entity, Column::OrgId)).eq(self.org.clone()))
+            .and_where(Expr::col((Entity, Column::AboutId)).eq(self.id.clone()))
+            .and_where(Expr::col((Entity, Column::AboutType)).eq(self.subject.as_str()))
+            .to_owned()
+    }
+}
+
+/// Whether a message about it waits, or went out after `since`.
+pub(crate) fn waiting_or_sent_after(about: &About, since: Timestamp) -> SimpleExpr {
+    let sent = Expr::col((Entity, Column::SentAt)).gt(since.utc());
+    let recent = Expr::col((Entity, Column::DueAt)).is_not_null().or(sent);
+    Expr::exists(about.messages().and_where(recent).to_owned())
+}
+
+/// Whether a message about it for this purpose waits.
+pub(crate) fn waiting(about: &About, purpose: Purpose) -> SimpleExpr {
+    let mut messages = about.messages();
+    messages.and_where(Expr::col((Entity, Column::Purpose)).eq(purpose.as_str()));
+    Expr::exists(messages.and_where(Expr::col((Entity, Column::DueAt)).is_not_null()).to_owned())
 }
 
 fn recipient(row: &Row) -> Result<Recipient> {
@@ -302,6 +335,22 @@ impl Reader<'_> {
         let keyset = Keyset { column: Column::CreatedAt, id: Column::Id, direction: Direction::Desc };
         let place = |row: &Row| (SortKey::Time(Timestamp::new(row.created_at)), row.id);
         page::fetch(&self.db, visible(self, state)?, &keyset, page, place, restore).await
+    }
+
+    /// How far the last message about an object is; `None` when there was none.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn last_message_state(&self, (about, id): (SubjectType, Uuid)) -> Result<Option<MessageState>> {
+        let row = visible(self, None)?
+            .filter(Column::AboutId.eq(id))
+            .filter(Column::AboutType.eq(about.as_str()))
+            .order_by_desc(Column::CreatedAt)
+            .limit(1)
+            .one(&self.db)
+            .await
+            .map_err(database_error)?;
+        Ok(row.map(restore).transpose()?.map(|message| message.state))
     }
 
     /// Number of messages in the outbox.

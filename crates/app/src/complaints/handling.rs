@@ -5,17 +5,18 @@ use evenhand_domain::calendars::WorkHours;
 use evenhand_domain::change::Version;
 use evenhand_domain::complaints::{
     Assessment, Case, CloseComplaint, Complaint, Handling, NewAwait, NewComplaint, NewNote, NewResponse,
-    Reopening, Service, SlaPolicy, choose,
+    Reopening, Service, SlaPolicy, SurveyWithdrawal, choose,
 };
 use evenhand_domain::error::{Error, Problem, Reference, Result};
 use evenhand_domain::id::{ComplaintId, UserId, WorkCalendarId};
 use evenhand_persistence::Tx;
 
 use super::RecordComplaint;
+use super::surveys::withdraw;
 use crate::door::Command;
 
 /// What the clocks of a complaint are computed by now.
-struct Basis {
+pub(super) struct Basis {
     policy: Option<SlaPolicy>,
     calendar: Option<(WorkCalendarId, Version)>,
     hours: WorkHours,
@@ -29,7 +30,7 @@ impl Basis {
     }
 
     /// By the policy that the complaint follows, as it is now.
-    async fn followed(tx: &Tx, complaint: &Complaint) -> Result<Self> {
+    pub(super) async fn followed(tx: &Tx, complaint: &Complaint) -> Result<Self> {
         let policy = match complaint.policy().and_then(|stamp| stamp.policy_id) {
             Some(id) => Some(tx.read().sla_policy(id).await?),
             None => None,
@@ -50,7 +51,7 @@ impl Basis {
         Ok(Self { policy, calendar, hours })
     }
 
-    fn handling(&self, tx: &Tx) -> Handling<'_> {
+    pub(super) fn handling(&self, tx: &Tx) -> Handling<'_> {
         let service = Service::new(self.policy.as_ref(), self.calendar, &self.hours);
         Handling { by: tx.grant().user(), service, now: tx.now() }
     }
@@ -201,8 +202,8 @@ async fn reopen(
 ) -> Result<Complaint> {
     let change = complaint.reopen(Reopening::Asked { reason }, tx.new_id(), handling)?;
     let survey = tx.read().running_survey(complaint.id).await?;
-    if let Some(withdrawn) = survey.and_then(|survey| survey.withdraw(tx.now())) {
-        tx.save(withdrawn).await?;
+    if let Some(survey) = survey {
+        withdraw(tx, &survey, SurveyWithdrawal::Reopened).await?;
     }
     tx.save(change).await
 }
