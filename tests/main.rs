@@ -44,6 +44,7 @@ mod schema;
 mod statements;
 mod story;
 mod support;
+mod surveys;
 mod target_input;
 mod targets;
 mod teams;

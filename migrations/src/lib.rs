@@ -22,8 +22,10 @@ mod m20261125_000012_forecasts;
 mod m20261125_000013_support_departments;
 mod m20261125_000014_target_bands;
 mod m20261125_000015_complaints;
+mod m20261125_000016_messages;
 mod m20261125_000017_api_clients;
 mod m20261125_000018_complaint_timers;
+mod m20261125_000019_surveys;
 mod m20261125_000020_exports;
 
 /// All migrations, oldest first.
@@ -49,8 +51,10 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000013_support_departments::Migration),
             Box::new(m20261125_000014_target_bands::Migration),
             Box::new(m20261125_000015_complaints::Migration),
+            Box::new(m20261125_000016_messages::Migration),
             Box::new(m20261125_000017_api_clients::Migration),
             Box::new(m20261125_000018_complaint_timers::Migration),
+            Box::new(m20261125_000019_surveys::Migration),
             Box::new(m20261125_000020_exports::Migration),
         ]
     }

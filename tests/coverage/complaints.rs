@@ -11,15 +11,7 @@ const FIELDS: &str = "complaint { id state subject customer { name } owner { nam
 /// A fresh complaint of the north after the first `count` steps of the way to a closed one, with what the next step
 /// needs.
 async fn after(w: &World, count: usize, more: Value) -> Value {
-    let severe = json!({ "severity": "HIGH", "impact": "LOW", "urgency": "LOW", "isSafetyRisk": false });
-    let steps = [
-        ("acknowledgeComplaint", json!({})),
-        ("assessComplaint", severe),
-        ("assignComplaint", json!({ "ownerId": w.rep })),
-        ("offerResponse", json!({ "text": "Canary" })),
-        ("acceptResponse", json!({})),
-        ("closeComplaint", json!({ "rootCause": "CANARY" })),
-    ];
+    let steps = w.steps_to_the_end();
     with(w.fresh_complaint(&steps[..count]).await, more)
 }
 
@@ -80,6 +72,21 @@ fn queries() -> Vec<Sample> {
             "Query.complaintStatistics",
             "{ complaintStatistics(period: { kind: MONTH, start: \"2026-01-01\" }, groupBy: ROOT_CAUSE) { rootCause recorded \
              satisfaction { asked } recurrence { repeats } } }",
+            none,
+        ),
+        query(
+            "Query.complaints (surveys)",
+            "{ complaints(first: 100) { totalCount nodes { surveys { id state comment } } } }",
+            none,
+        ),
+        query(
+            "Query.surveyForm",
+            "query($token: String!) { surveyForm(token: $token) { organization complaintNumber questions } }",
+            |w| async { json!({ "token": w.survey().await }) }.boxed(),
+        ),
+        query(
+            "Query.surveyScore",
+            "{ surveyScore(period: { kind: MONTH, start: \"2026-01-01\" }) { sent answered meanScore low high } }",
             none,
         ),
         query("Query.slaPolicies", "{ slaPolicies(first: 100) { totalCount nodes { id name } } }", none),
@@ -157,6 +164,10 @@ fn last_steps() -> Vec<Sample> {
         }),
         mutation("Mutation.closeComplaint", FIELDS, |w| {
             after(w, 5, json!({ "rootCause": "CANARY" })).boxed()
+        }),
+        // Who holds the link is not asked who they are.
+        mutation("Mutation.answerSurvey", "answered", |w| {
+            async { json!({ "token": w.survey().await, "scores": [4, 4, 4, 4, 4] }) }.boxed()
         }),
         mutation("Mutation.reopenComplaint", FIELDS, |w| after(w, 6, json!({ "reason": "Canary" })).boxed()),
         mutation("Mutation.markOutOfScope", FIELDS, |w| after(w, 2, json!({ "reason": "Canary" })).boxed()),

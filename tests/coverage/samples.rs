@@ -168,6 +168,11 @@ fn queries() -> Vec<Sample> {
             none,
         ),
         query(
+            "Query.outbox",
+            "{ outbox(first: 100) { totalCount nodes { purpose subject address user { name } } } }",
+            none,
+        ),
+        query(
             "Query.auditEntries",
             "{ auditEntries(first: 100) { totalCount nodes { requestId hash change { type before after actor { name } } } } }",
             none,

@@ -1,10 +1,15 @@
 //! An organisation with two teams, somebody of each role, and things that belong to one team or the other.
 //! Every text of it carries marks, by which a leak is recognised.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use evenhand_app::complaints::survey_token;
+use evenhand_app::secrets::Sealer;
 use evenhand_domain::api_clients::ApiScope;
+use evenhand_domain::id::{EntityId, SurveyId};
 use serde_json::{Value, json};
 
-use crate::support::{Client, TestApp};
+use crate::support::{Client, SECRET, TestApp};
 
 /// A word in the texts of the world. Who finds it in an answer has seen something of that kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -241,6 +246,37 @@ impl World {
             self.northerner().mutate(step, input, "complaint { id }").await.ok();
         }
         json!({ "id": id, "version": steps.len() + 1 })
+    }
+
+    /// The steps from a record to a closed complaint, with what they need.
+    pub(crate) fn steps_to_the_end(&self) -> [(&'static str, Value); 6] {
+        let severe = json!({ "severity": "HIGH", "impact": "LOW", "urgency": "LOW", "isSafetyRisk": false });
+        [
+            ("acknowledgeComplaint", json!({})),
+            ("assessComplaint", severe),
+            ("assignComplaint", json!({ "ownerId": self.rep })),
+            ("offerResponse", json!({ "text": "Canary" })),
+            ("acceptResponse", json!({})),
+            ("closeComplaint", json!({ "rootCause": "CANARY" })),
+        ]
+    }
+
+    /// The token of a survey that was sent, of a new complaint of the north.
+    pub(crate) async fn survey(&self) -> String {
+        let complaint = self.fresh_complaint(&self.steps_to_the_end()).await;
+        let sql = self.t.sql().await;
+        // A day passes for this survey only: nobody's token lasts that long. The world's complaints have no reporter.
+        let reporter = "{\"name\":\"Rita\",\"addresses\":[{\"channel\":\"EMAIL\",\"address\":\"rita@customer.example\"}]}";
+        sql.run(&format!("UPDATE complaints SET reporter = '{reporter}' WHERE state = 'CLOSED'")).await;
+        sql.run("UPDATE surveys SET next_due_at = created_at WHERE state = 'SCHEDULED'").await;
+        self.t.app.proceed_surveys().await.expect("queued");
+        let query = "query($id: ID!) { node(id: $id) { ... on Complaint { surveys { id } } } }";
+        let found = self.t.admin().gql(query, complaint).await.ok().clone();
+        let opaque = found["node"]["surveys"][0]["id"].as_str().expect("an id").to_owned();
+        let opaque = String::from_utf8(URL_SAFE_NO_PAD.decode(opaque).expect("base64")).expect("text");
+        let id =
+            opaque.rsplit(':').next().and_then(|id| id.parse().ok()).map(SurveyId::from_uuid).expect("an id");
+        survey_token(&Sealer::new(SECRET).expect("a sealer"), self.t.organization, id).expect("a token")
     }
 
     /// A new product; names are unique, so `name` gets a number.

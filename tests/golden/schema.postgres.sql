@@ -504,6 +504,36 @@ TABLE memberships
     CREATE UNIQUE INDEX memberships_pkey ON public.memberships USING btree (org_id, id)
     CREATE UNIQUE INDEX memberships_start ON public.memberships USING btree (org_id, user_id, valid_from)
     CREATE INDEX memberships_team ON public.memberships USING btree (org_id, team_id, user_id)
+TABLE messages
+    org_id uuid NOT NULL
+    id uuid NOT NULL
+    purpose text COLLATE "C" NOT NULL
+    user_id uuid
+    address text COLLATE "C"
+    about_type text COLLATE "C" NOT NULL
+    about_id uuid NOT NULL
+    subject text COLLATE "C" NOT NULL
+    text text COLLATE "C"
+    is_sealed boolean NOT NULL
+    state text COLLATE "C" NOT NULL
+    due_at timestamp with time zone
+    attempts integer NOT NULL
+    leased_until timestamp with time zone
+    last_error text COLLATE "C"
+    sent_at timestamp with time zone
+    created_at timestamp with time zone NOT NULL
+    CONSTRAINT messages_check CHECK (((user_id IS NULL) <> (address IS NULL)))
+    CONSTRAINT messages_check1 CHECK (((state = 'WAITING'::text) = (due_at IS NOT NULL)))
+    CONSTRAINT messages_check2 CHECK (((state <> 'WAITING'::text) OR (text IS NOT NULL)))
+    CONSTRAINT messages_check3 CHECK (((state = 'SENT'::text) = (sent_at IS NOT NULL)))
+    CONSTRAINT messages_org_id_fkey FOREIGN KEY (org_id) REFERENCES organizations(id)
+    CONSTRAINT messages_org_id_user_id_fkey FOREIGN KEY (org_id, user_id) REFERENCES users(org_id, id)
+    CONSTRAINT messages_pkey PRIMARY KEY (org_id, id)
+    CONSTRAINT messages_state_check CHECK ((state = ANY (ARRAY['WAITING'::text, 'SENT'::text, 'FAILED'::text, 'DROPPED'::text])))
+    CREATE INDEX messages_about ON public.messages USING btree (org_id, about_id)
+    CREATE INDEX messages_due ON public.messages USING btree (org_id, due_at, id) WHERE (due_at IS NOT NULL)
+    CREATE INDEX messages_newest ON public.messages USING btree (org_id, created_at, id)
+    CREATE UNIQUE INDEX messages_pkey ON public.messages USING btree (org_id, id)
 TABLE organizations
     id uuid NOT NULL
     version integer NOT NULL
@@ -631,13 +661,17 @@ TABLE surveys
     answered_at timestamp with time zone
     created_at timestamp with time zone NOT NULL
     updated_at timestamp with time zone NOT NULL
+    withdrawal text COLLATE "C"
     CONSTRAINT surveys_check CHECK (((state = ANY (ARRAY['SCHEDULED'::text, 'SENT'::text])) = (next_due_at IS NOT NULL)))
     CONSTRAINT surveys_org_id_complaint_id_fkey FOREIGN KEY (org_id, complaint_id) REFERENCES complaints(org_id, id)
     CONSTRAINT surveys_pkey PRIMARY KEY (org_id, id)
     CONSTRAINT surveys_state_check CHECK ((state = ANY (ARRAY['SCHEDULED'::text, 'SENT'::text, 'ANSWERED'::text, 'NO_RESPONSE'::text, 'WITHDRAWN'::text])))
+    CONSTRAINT surveys_withdrawal_check CHECK ((withdrawal = ANY (ARRAY['REOPENED'::text, 'NO_ADDRESS'::text, 'UNDELIVERED'::text])))
     CREATE INDEX surveys_complaint ON public.surveys USING btree (org_id, complaint_id)
+    CREATE INDEX surveys_due ON public.surveys USING btree (next_due_at) WHERE (next_due_at IS NOT NULL)
     CREATE UNIQUE INDEX surveys_pkey ON public.surveys USING btree (org_id, id)
     CREATE UNIQUE INDEX surveys_running ON public.surveys USING btree (org_id, complaint_id) WHERE (next_due_at IS NOT NULL)
+    CREATE INDEX surveys_sent ON public.surveys USING btree (org_id, sent_at) WHERE (sent_at IS NOT NULL)
 TABLE target_departments
     org_id uuid NOT NULL
     department_key text COLLATE "C" NOT NULL

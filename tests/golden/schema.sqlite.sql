@@ -477,6 +477,37 @@ CREATE TABLE memberships (
 CREATE UNIQUE INDEX memberships_open ON memberships (org_id, user_id) WHERE valid_to IS NULL;
 CREATE UNIQUE INDEX memberships_start ON memberships (org_id, user_id, valid_from);
 CREATE INDEX memberships_team ON memberships (org_id, team_id, user_id);
+CREATE TABLE messages (
+    org_id uuid_text NOT NULL REFERENCES organizations (id),
+    id uuid_text NOT NULL,
+    purpose text NOT NULL,
+    -- One of the two.
+    user_id uuid_text,
+    address text,
+    -- The object that it is about, as the event log names it.
+    about_type text NOT NULL,
+    about_id uuid_text NOT NULL,
+    subject text NOT NULL,
+    -- Missing once nobody will send it any more.
+    text text,
+    is_sealed boolean NOT NULL,
+    state text NOT NULL CHECK (state IN ('WAITING', 'SENT', 'FAILED', 'DROPPED')),
+    due_at timestamp_with_timezone_text,
+    attempts integer NOT NULL,
+    leased_until timestamp_with_timezone_text,
+    last_error text,
+    sent_at timestamp_with_timezone_text,
+    created_at timestamp_with_timezone_text NOT NULL,
+    PRIMARY KEY (org_id, id),
+    FOREIGN KEY (org_id, user_id) REFERENCES users (org_id, id),
+    CHECK ((user_id IS NULL) <> (address IS NULL)),
+    CHECK ((state = 'WAITING') = (due_at IS NOT NULL)),
+    CHECK (state <> 'WAITING' OR text IS NOT NULL),
+    CHECK ((state = 'SENT') = (sent_at IS NOT NULL))
+);
+CREATE INDEX messages_about ON messages (org_id, about_id);
+CREATE INDEX messages_due ON messages (org_id, due_at, id) WHERE due_at IS NOT NULL;
+CREATE INDEX messages_newest ON messages (org_id, created_at, id);
 CREATE TABLE organizations (
     id uuid_text NOT NULL PRIMARY KEY,
     version integer NOT NULL,
@@ -592,13 +623,15 @@ CREATE TABLE surveys (
     sent_at timestamp_with_timezone_text,
     answered_at timestamp_with_timezone_text,
     created_at timestamp_with_timezone_text NOT NULL,
-    updated_at timestamp_with_timezone_text NOT NULL,
+    updated_at timestamp_with_timezone_text NOT NULL, withdrawal text CHECK (withdrawal IN ('REOPENED', 'NO_ADDRESS', 'UNDELIVERED')),
     PRIMARY KEY (org_id, id),
     FOREIGN KEY (org_id, complaint_id) REFERENCES complaints (org_id, id),
     CHECK ((state IN ('SCHEDULED', 'SENT')) = (next_due_at IS NOT NULL))
 );
 CREATE INDEX surveys_complaint ON surveys (org_id, complaint_id);
+CREATE INDEX surveys_due ON surveys (next_due_at) WHERE next_due_at IS NOT NULL;
 CREATE UNIQUE INDEX surveys_running ON surveys (org_id, complaint_id) WHERE next_due_at IS NOT NULL;
+CREATE INDEX surveys_sent ON surveys (org_id, sent_at) WHERE sent_at IS NOT NULL;
 CREATE TABLE target_departments (
     org_id uuid_text NOT NULL,
     -- The folded name of the department, as in teams.name_key; there need not be such a team.

@@ -7,6 +7,7 @@ pub(crate) mod client;
 pub(crate) mod clock;
 pub(crate) mod database;
 pub(crate) mod golden;
+pub(crate) mod mail;
 pub(crate) mod people;
 pub(crate) mod program;
 pub(crate) mod programs;

@@ -163,7 +163,7 @@ pub(crate) struct InviteUserPayload {
     user_errors: Vec<UserError>,
 }
 
-fn bounded(secret: &str, field: &str) -> error::Result<()> {
+pub(crate) fn bounded(secret: &str, field: &str) -> error::Result<()> {
     if secret.len() <= SECRET_BYTES_MAX {
         return Ok(());
     }

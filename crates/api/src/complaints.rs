@@ -33,12 +33,14 @@ mod mutations;
 pub(crate) mod open;
 pub(crate) mod policies;
 pub(crate) mod statistics;
+pub(crate) mod surveys;
 
 use escalations::Escalation;
 pub(crate) use filter::ComplaintFilter;
 use filter::ComplaintOrder;
 pub(crate) use mutations::ComplaintMutations;
 use policies::SlaClock;
+use surveys::Survey;
 
 /// What a customer holds against us.
 #[derive(Clone)]
@@ -239,6 +241,11 @@ impl Complaint {
     /// When it ended, for the last time; null while it is open.
     async fn ended_at(&self) -> Option<DateTime> {
         self.0.ended_at.map(DateTime)
+    }
+
+    /// Surveys of how it was handled, the newest first: one for each time that it was closed.
+    async fn surveys(&self, ctx: &Context<'_>) -> Result<Vec<Survey>> {
+        surveys::of_complaint(ctx, self.0.id).await
     }
 
     /// All that was done, notes included, oldest first: what everybody shares who may read the complaint. A part of

@@ -34,6 +34,7 @@ mod negotiation;
 mod node;
 mod oauth;
 mod organizations;
+mod outbox;
 mod page;
 mod patch;
 mod products;

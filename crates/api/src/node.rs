@@ -4,7 +4,7 @@ use async_graphql::{Context, ID, Interface, Object, Result};
 use evenhand_domain::error::{Code, Error, Problem};
 use evenhand_domain::id::{
     ActivityId, ApiClientId, ComplaintId, CustomerId, DealId, EntityId, ExportId, ImportId, OrganizationId,
-    ProductId, SlaPolicyId, TargetId, TeamId, UserId, WorkCalendarId,
+    ProductId, SlaPolicyId, SurveyId, TargetId, TeamId, UserId, WorkCalendarId,
 };
 use uuid::Uuid;
 
@@ -12,6 +12,7 @@ use crate::activities::{self, Activity};
 use crate::api_clients::{self, ApiClient};
 use crate::calendars::{self, WorkCalendar};
 use crate::complaints::policies::{self, SlaPolicy};
+use crate::complaints::surveys::{self, Survey};
 use crate::complaints::{self, Complaint};
 use crate::customers::{self, Customer};
 use crate::deals::{self, Deal};
@@ -50,6 +51,8 @@ pub(crate) enum Node {
     Complaint(Complaint),
     /// A policy for complaints.
     SlaPolicy(SlaPolicy),
+    /// Questions on how a complaint was handled.
+    Survey(Survey),
     /// An import.
     Import(Import),
     /// A download that you asked for.
@@ -78,6 +81,7 @@ async fn load(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
         ComplaintId::TYPE => complaints::load(ctx, ComplaintId::from_uuid(uuid)).await?.map(Node::Complaint),
         SlaPolicyId::TYPE => policies::load(ctx, SlaPolicyId::from_uuid(uuid)).await?.map(Node::SlaPolicy),
         ApiClientId::TYPE => api_clients::load(ctx, ApiClientId::from_uuid(uuid)).await?.map(Node::ApiClient),
+        SurveyId::TYPE => surveys::load(ctx, SurveyId::from_uuid(uuid)).await?.map(Node::Survey),
         ImportId::TYPE => imports::load(ctx, ImportId::from_uuid(uuid)).await?.map(Node::Import),
         ExportId::TYPE => exports::load(ctx, ExportId::from_uuid(uuid)).await?.map(Node::Export),
         WorkCalendarId::TYPE => {

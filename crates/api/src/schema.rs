@@ -5,8 +5,8 @@ use evenhand_app::attainment::Attained;
 use evenhand_app::reconciliation::Facts;
 use evenhand_domain::error::Problem;
 use evenhand_domain::id::{
-    ActivityId, ApiClientId, ComplaintId, CustomerId, DealId, DerivationId, ProductId, SlaPolicyId, TargetId,
-    TeamId, UserId, WorkCalendarId,
+    ActivityId, ApiClientId, ComplaintId, CustomerId, DealId, DerivationId, ProductId, SlaPolicyId, SurveyId,
+    TargetId, TeamId, UserId, WorkCalendarId,
 };
 use evenhand_domain::money::Money;
 use evenhand_domain::page::Page;
@@ -24,6 +24,7 @@ use crate::calendars::{CalendarMutations, CalendarQueries};
 use crate::changes::{ChangeQueries, ChangeSubscriptions};
 use crate::complaints::policies::{SlaPolicyMutations, SlaPolicyQueries};
 use crate::complaints::statistics::ComplaintStatisticQueries;
+use crate::complaints::surveys::{SurveyMutations, SurveyQueries};
 use crate::complaints::{ComplaintMutations, ComplaintQueries};
 use crate::customers::{CustomerMutations, CustomerQueries};
 use crate::daily_facts::{DailyFactMutations, DailyFactQueries};
@@ -33,6 +34,7 @@ use crate::imports::{ImportMutations, ImportSubscriptions};
 use crate::loaders::Loader;
 use crate::node::NodeQueries;
 use crate::organizations::OrganizationMutations;
+use crate::outbox::OutboxQueries;
 use crate::products::{ProductMutations, ProductQueries};
 use crate::reconciliation::ReconciliationQueries;
 use crate::targets::{TargetMutations, TargetQueries};
@@ -58,6 +60,8 @@ pub(crate) struct Query(
     ComplaintStatisticQueries,
     SlaPolicyQueries,
     ApiClientQueries,
+    SurveyQueries,
+    OutboxQueries,
     ChangeQueries,
 );
 
@@ -79,6 +83,7 @@ pub(crate) struct Mutation(
     ComplaintMutations,
     SlaPolicyMutations,
     ApiClientMutations,
+    SurveyMutations,
     ImportMutations,
     ExportMutations,
 );
@@ -134,6 +139,8 @@ pub(crate) struct Loaders {
     pub(crate) open_complaints: Loader<CustomerId, complaints::OpenComplaints>,
     pub(crate) recent_complaints: Loader<CustomerId, Vec<complaints::Complaint>>,
     pub(crate) revenue_at_risk: Loader<CustomerId, Vec<Money>>,
+    pub(crate) surveys: Loader<SurveyId, complaints::Survey>,
+    pub(crate) complaint_surveys: Loader<ComplaintId, Vec<complaints::Survey>>,
     pub(crate) sla_policies: Loader<SlaPolicyId, complaints::SlaPolicy>,
     pub(crate) api_clients: Loader<ApiClientId, api_clients::ApiClient>,
     pub(crate) targets: Loader<TargetId, targets::Target>,
@@ -172,6 +179,8 @@ impl Loaders {
         self.open_complaints.clear();
         self.recent_complaints.clear();
         self.revenue_at_risk.clear();
+        self.surveys.clear();
+        self.complaint_surveys.clear();
         self.sla_policies.clear();
         self.api_clients.clear();
         self.targets.clear();

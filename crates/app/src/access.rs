@@ -224,6 +224,19 @@ impl App {
         })
     }
 
+    /// Counts a guess at a secret of this kind against an address before anything is looked up;
+    /// [`App::forgive_guess`] takes it back once it was right.
+    pub(crate) async fn count_guess(&self, bucket: &str) -> Result<()> {
+        let (window, now) = (Duration::seconds(ATTEMPT_WINDOW_SECONDS), self.now());
+        let (attempts, until) = self.store().count_attempt(bucket, window, now).await?;
+        refuse_beyond(ADDRESS_ATTEMPTS_MAX, attempts, until, now)
+    }
+
+    /// A guess was right and does not count.
+    pub(crate) async fn forgive_guess(&self, bucket: &str) -> Result<()> {
+        self.store().forgive_attempt(bucket).await
+    }
+
     /// Counts an attempt against `account` and `address` before anything is computed.
     pub(crate) async fn throttle(&self, account: &str, address: &str) -> Result<Throttle> {
         let window = Duration::seconds(ATTEMPT_WINDOW_SECONDS);
@@ -241,13 +254,18 @@ impl App {
             [(&throttle.address, ADDRESS_ATTEMPTS_MAX), (&throttle.account, ACCOUNT_ATTEMPTS_MAX)]
         {
             let (attempts, until) = self.store().count_attempt(bucket, window, now).await?;
-            if attempts > max {
-                let wait = (until.micros() - now.micros()).div_euclid(1_000_000) + 1;
-                return Err(Error::Throttled { retry_after_s: u32::try_from(wait).unwrap_or(1) });
-            }
+            refuse_beyond(max, attempts, until, now)?;
         }
         Ok(throttle)
     }
+}
+
+fn refuse_beyond(max: i32, attempts: i32, until: Timestamp, now: Timestamp) -> Result<()> {
+    if attempts <= max {
+        return Ok(());
+    }
+    let wait = (until.micros() - now.micros()).div_euclid(1_000_000) + 1;
+    Err(Error::Throttled { retry_after_s: u32::try_from(wait).unwrap_or(1) })
 }
 
 /// The buckets that an attempt was counted in.

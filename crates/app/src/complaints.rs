@@ -19,12 +19,14 @@ mod handling;
 mod open;
 mod policies;
 mod statistics;
+mod surveys;
 mod timers;
 
 pub use handling::{HandleComplaint, Step};
 pub use open::{OpenComplaintsOfCustomers, RecentComplaintsOfCustomers, RevenueAtRiskOfCustomers};
 pub use policies::{CountSlaPolicies, CreateSlaPolicy, ListSlaPolicies, SlaPoliciesByIds, UpdateSlaPolicy};
 pub use statistics::ComplaintStatistics;
+pub use surveys::{ScoreSurveys, ScoredSurveys, SurveyForm, SurveysByIds, SurveysOfComplaints, survey_token};
 
 /// Writes a complaint down; its clocks run from now.
 #[derive(Debug)]

@@ -23,6 +23,7 @@ pub mod imports;
 pub mod invitations;
 pub mod mail;
 pub mod organizations;
+pub mod outbox;
 pub mod passwords;
 pub mod products;
 pub mod quotas;

@@ -3,14 +3,12 @@
 use std::time::Duration;
 
 use evenhand_domain::error::{Error, Result};
+use evenhand_domain::messages::SUBJECT_CHARS_MAX;
 use lettre::message::Mailbox;
 use lettre::message::header::ContentType;
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use uuid::Uuid;
 
-use crate::secrets::random_token;
-
-/// Longest subject, in characters.
-const SUBJECT_CHARS_MAX: usize = 200;
 /// Longest text, in bytes.
 const TEXT_BYTES_MAX: usize = 64 * 1024;
 /// Longest wait for one answer of the mail server.
@@ -48,12 +46,13 @@ impl Mailer {
         Ok(Self { transport, from })
     }
 
-    /// Sends one plain text to one address. Returns once the mail server has taken it.
+    /// Sends one plain text to one address. Returns once the mail server has taken it. A message that is sent again
+    /// has the same `id`, by which its reader knows it.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when a later attempt can succeed, [`Error::Internal`] when none can.
-    pub async fn send(&self, to: &str, subject: &str, text: &str) -> Result<()> {
-        let message = self.message(to, subject, text)?;
+    pub async fn send(&self, id: Uuid, to: &str, subject: &str, text: &str) -> Result<()> {
+        let message = self.message(id, to, subject, text)?;
         let sending = tokio::time::timeout(DELIVERY_TIMEOUT, self.transport.send(message));
         match sending.await {
             Ok(Ok(_)) => Ok(()),
@@ -66,7 +65,7 @@ impl Mailer {
         }
     }
 
-    fn message(&self, to: &str, subject: &str, text: &str) -> Result<Message> {
+    fn message(&self, id: Uuid, to: &str, subject: &str, text: &str) -> Result<Message> {
         // Typed headers already fold and encode; a line break in a subject is a bug or an attack all the same.
         if subject.chars().nth(SUBJECT_CHARS_MAX).is_some() || subject.chars().any(char::is_control) {
             return Err(Error::Internal("mail subject is too long or holds control characters".into()));
@@ -77,7 +76,7 @@ impl Mailer {
         let to: Address =
             to.parse().map_err(|error| Error::Internal(format!("mail address of the recipient: {error}")))?;
         Message::builder()
-            .message_id(Some(format!("<{}@{}>", random_token()?, self.from.email.domain())))
+            .message_id(Some(format!("<{id}@{}>", self.from.email.domain())))
             .from(self.from.clone())
             .to(Mailbox::new(None, to))
             .subject(subject)
@@ -131,13 +130,14 @@ mod tests {
         (url, task)
     }
 
+    const ID: Uuid = Uuid::from_u128(7);
     const FROM: &str = "Evenhand <no-reply@example.com>";
 
     #[tokio::test]
     async fn a_message_arrives_whole_with_its_headers_encoded() {
         let (url, task) = sink("250 fine").await;
         let mailer = Mailer::new(&url, FROM).expect("a mailer");
-        mailer.send("ada@example.org", "Einladung für Zoë", "Hello\n.\nBye").await.expect("sent");
+        mailer.send(ID, "ada@example.org", "Einladung für Zoë", "Hello\n.\nBye").await.expect("sent");
         drop(mailer);
         let heard = task.await.expect("heard");
         for expected in [
@@ -146,7 +146,7 @@ mod tests {
             "From: Evenhand <no-reply@example.com>",
             "To: ada@example.org",
             "Subject: Einladung =?utf-8?b?ZsO8ciBab8Or?=",
-            "Message-ID: <",
+            "Message-ID: <00000000-0000-0000-0000-000000000007@example.com>",
             "Date: ",
             "Hello\n..\nBye",
         ] {
@@ -158,7 +158,7 @@ mod tests {
     async fn refusals_are_told_apart_from_passing_trouble() {
         let attempt = async |reply| {
             let (url, _task) = sink(reply).await;
-            Mailer::new(&url, FROM).expect("a mailer").send("ada@example.org", "Hello", "Hello").await
+            Mailer::new(&url, FROM).expect("a mailer").send(ID, "ada@example.org", "Hello", "Hello").await
         };
         assert!(matches!(attempt("451 try later").await, Err(Error::Unavailable(_))));
         assert!(matches!(attempt("550 no such person").await, Err(Error::Internal(_))));
@@ -166,7 +166,7 @@ mod tests {
         let closed = TcpListener::bind("127.0.0.1:0").await.and_then(|listener| listener.local_addr());
         let url = format!("smtp://{}", closed.expect("a port that nobody listens on"));
         let mailer = Mailer::new(&url, FROM).expect("a mailer");
-        assert!(matches!(mailer.send("ada@example.org", "Hi", "Hi").await, Err(Error::Unavailable(_))));
+        assert!(matches!(mailer.send(ID, "ada@example.org", "Hi", "Hi").await, Err(Error::Unavailable(_))));
     }
 
     #[test]
@@ -178,7 +178,10 @@ mod tests {
             ("ada@example.org, eve@example.org", "Hi"),
             ("ada@example.org", &*"x".repeat(SUBJECT_CHARS_MAX + 1)),
         ] {
-            assert!(matches!(mailer.message(to, subject, "Hi"), Err(Error::Internal(_))), "{to} {subject}");
+            assert!(
+                matches!(mailer.message(ID, to, subject, "Hi"), Err(Error::Internal(_))),
+                "{to} {subject}"
+            );
         }
         assert!(Mailer::new("http://127.0.0.1", FROM).is_err());
         assert!(Mailer::new("smtp://127.0.0.1", "nobody").is_err());

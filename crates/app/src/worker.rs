@@ -8,7 +8,7 @@ use std::time::Duration;
 use evenhand_domain::access::{Actor, Permission};
 use evenhand_domain::change::JobRequest;
 use evenhand_domain::error::{Error, Result};
-use evenhand_domain::id::InvitationId;
+use evenhand_domain::id::{EntityId, InvitationId};
 use evenhand_domain::organizations::Organization;
 use evenhand_domain::sessions::Invitation;
 use evenhand_domain::users::User;
@@ -26,6 +26,8 @@ const POLL_INTERVAL: Duration = Duration::from_millis(500);
 const LEASE_MINUTES: i64 = 15;
 /// Tries before a job is given up and kept for inspection.
 const ATTEMPTS_MAX: i32 = 10;
+/// How long messages are kept that are over.
+const MESSAGE_DAYS: i64 = 90;
 /// How often expired technical rows are deleted.
 const TIDY_MINUTES: i64 = 60;
 /// How often to look for days that are to be closed: somewhere it is past midnight.
@@ -93,7 +95,7 @@ impl App {
     }
 
     /// Deletes what has expired and means nothing any more: counted attempts, refresh tokens, revoked tokens,
-    /// quotas and idempotency keys.
+    /// quotas, idempotency keys and messages that are over.
     ///
     /// # Errors
     /// When the database cannot be reached.
@@ -104,11 +106,13 @@ impl App {
         let revoked = self.store().forget_revoked_tokens(before).await?;
         let quotas = self.store().forget_full_quotas(before).await?;
         let keys = self.store().forget_old_keys(before).await?;
-        tracing::debug!(attempts, tokens, revoked, quotas, keys, "deleted what had expired");
+        let old = self.now().plus(-chrono::Duration::days(MESSAGE_DAYS));
+        let messages = self.store().forget_old_messages(old).await?;
+        tracing::debug!(attempts, tokens, revoked, quotas, keys, messages, "deleted what had expired");
         Ok(())
     }
 
-    async fn wait(&self, stop: &mut watch::Receiver<bool>) {
+    pub(crate) async fn wait(&self, stop: &mut watch::Receiver<bool>) {
         tokio::select! {
             () = self.store().committed() => {}
             () = tokio::time::sleep(POLL_INTERVAL) => {}
@@ -130,7 +134,7 @@ impl App {
         match self.run_job(&job).await {
             Ok(()) => self.store().finish_job(&job).await?,
             Err(error) => {
-                let again = retry_after(&error, job.attempts);
+                let again = retry_after(&error, job.attempts, ATTEMPTS_MAX);
                 tracing::warn!(job = %job.id, attempts = job.attempts, %error, retry = again.is_some(), "job failed");
                 let due_at = again.map(|wait| self.now().plus(wait));
                 self.store().fail_job(&job, due_at, &error.to_string()).await?;
@@ -170,17 +174,17 @@ impl App {
             self.invitation_link(&token),
             invitation.expires_at.utc().format("%Y-%m-%d %H:%M UTC"),
         );
-        mailer.send(&email, &subject, &text).await
+        mailer.send(id.uuid(), &email, &subject, &text).await
     }
 }
 
 /// How long to wait before the next try; `None` when another try cannot help.
-fn retry_after(error: &Error, attempts: i32) -> Option<chrono::Duration> {
+pub(crate) fn retry_after(error: &Error, attempts: i32, attempts_max: i32) -> Option<chrono::Duration> {
     let passing = matches!(
         error,
         Error::Unavailable(_) | Error::Contention | Error::Conflict | Error::Throttled { .. }
     );
-    (passing && attempts < ATTEMPTS_MAX).then(|| {
+    (passing && attempts < attempts_max).then(|| {
         let doubled = BACKOFF_SECONDS << attempts.clamp(0, 20);
         chrono::Duration::seconds(doubled.min(BACKOFF_SECONDS_MAX))
     })

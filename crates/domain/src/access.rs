@@ -122,6 +122,8 @@ permissions! {
     ReadChanges,
     /// The whole event log with requests and hashes.
     ReadAudit,
+    /// Mail that waits, went out or failed.
+    ReadOutbox,
     /// Import files and read the verdicts.
     ImportData,
     /// The programs that work with the API in their own name, and what they may do.

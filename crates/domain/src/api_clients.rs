@@ -92,8 +92,8 @@ impl ApiScope {
             | ManageOrganization | ManageCalendars | ManageSlaPolicies
             // What people agree on, sign or freeze.
             | ManageTargets | SignTargets | CommitSupport | CloseTargets | CloseDays
-            // Everything at once: an import makes users, too, and the log shows what is confidential.
-            | ImportData | ReadAudit => return None,
+            // Everything at once: an import makes users, too, and the log and the mail show what is confidential.
+            | ImportData | ReadAudit | ReadOutbox => return None,
         })
     }
 

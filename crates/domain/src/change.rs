@@ -337,7 +337,7 @@ wire_enum! {
         SurveyAnswered = "survey.answered",
         /// The customer did not answer, after all reminders.
         SurveyUnanswered = "survey.unanswered",
-        /// A survey was taken back: its complaint was taken up again.
+        /// A survey was taken back: its complaint was taken up again, or it cannot be delivered.
         SurveyWithdrawn = "survey.withdrawn",
         /// An import was requested.
         ImportStarted = "import.started",

@@ -55,7 +55,8 @@ pub use statistics::{
 };
 pub use surveys::{
     Answered, DISSATISFIED_BELOW, NewAnswer, REMINDERS, SATISFIED_FROM, SCORE_MAX, STANDARD_QUESTIONS,
-    Survey, SurveyScore, SurveyState, SurveyVerdict, survey_score, verdict,
+    Survey, SurveyScore, SurveyState, SurveyVerdict, SurveyWithdrawal, invalid_survey, mean_score,
+    survey_score, verdict,
 };
 pub use workflow::{
     AWAIT_DAYS_MAX, Assessment, Awaited, CloseComplaint, Closed, Merged, NewAwait, NewNote, NewResponse,

@@ -196,6 +196,8 @@ wire_enum! {
     WrongPassword = "WRONG_PASSWORD",
     /// The invitation is unknown, used or expired.
     InvalidInvitation = "INVALID_INVITATION",
+    /// The link of the survey is unknown, used or no longer valid.
+    InvalidSurvey = "INVALID_SURVEY",
     /// The person already has a sign-in.
     AlreadyActive = "ALREADY_ACTIVE",
     /// The organisation would be left without an active administrator.

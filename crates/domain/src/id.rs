@@ -87,4 +87,6 @@ ids! {
     EventId = "Change";
     /// A background job.
     JobId = "Job";
+    /// A mail that goes out.
+    MessageId = "OutboxMessage";
 }

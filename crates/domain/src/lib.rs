@@ -28,6 +28,7 @@ pub mod daily_facts;
 pub mod deals;
 pub mod derivation;
 pub mod imports;
+pub mod messages;
 pub mod organizations;
 pub mod products;
 pub mod reconciliation;

@@ -72,9 +72,7 @@ pub(crate) async fn serve(
     if ended.is_none() {
         stop_http(&api, &handle, &mut signals).await;
     }
-    for worker in workers {
-        worker.end().await;
-    }
+    Background::end_all(workers).await;
     finish(store, settings).await;
     match ended {
         None => Ok(()),
@@ -94,10 +92,7 @@ pub(crate) async fn work(app: App, store: Store, settings: &Settings) -> Result<
     tracing::info!("working");
     signals.next().await;
     tracing::info!("stopping");
-    workers.iter().for_each(Background::tell);
-    for worker in workers {
-        worker.end().await;
-    }
+    Background::end_all(workers).await;
     sequencer.end().await;
     finish(store, settings).await;
     Ok(())
@@ -157,6 +152,7 @@ impl Background {
         vec![
             Self::start("jobs", app, |app, stop| async move { app.run_jobs(stop).await }),
             Self::start("timers", app, |app, stop| async move { app.run_timers(stop).await }),
+            Self::start("outbox", app, |app, stop| async move { app.run_outbox(stop).await }),
         ]
     }
 
@@ -175,6 +171,14 @@ impl Background {
 
     fn tell(&self) {
         self.stop.send_replace(true);
+    }
+
+    /// Ends all; each has its time at once, not one after the other.
+    async fn end_all(all: Vec<Self>) {
+        all.iter().for_each(Self::tell);
+        for one in all {
+            one.end().await;
+        }
     }
 
     async fn end(self) {

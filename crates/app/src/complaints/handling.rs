@@ -5,13 +5,14 @@ use evenhand_domain::calendars::{WorkCalendar, WorkHours};
 use evenhand_domain::change::Version;
 use evenhand_domain::complaints::{
     Assessment, Case, CloseComplaint, Complaint, Handling, NewAwait, NewComplaint, NewNote, NewResponse,
-    Reopening, Service, SlaPolicy, Standing, choose,
+    Reopening, Service, SlaPolicy, Standing, SurveyWithdrawal, choose,
 };
 use evenhand_domain::error::{Error, Problem, Reference, Result};
 use evenhand_domain::id::{ComplaintId, EscalationId, UserId};
 use evenhand_persistence::Tx;
 
 use super::RecordComplaint;
+use super::surveys::withdraw;
 use crate::door::Command;
 use crate::targets::managers_of;
 
@@ -207,8 +208,8 @@ async fn reopen(
 ) -> Result<Complaint> {
     let change = complaint.reopen(Reopening::Asked { reason }, tx.new_id(), handling)?;
     let survey = tx.read().running_survey(complaint.id).await?;
-    if let Some(withdrawn) = survey.and_then(|survey| survey.withdraw(tx.now())) {
-        tx.save(withdrawn).await?;
+    if let Some(survey) = survey {
+        withdraw(tx, &survey, SurveyWithdrawal::Reopened).await?;
     }
     tx.save(change).await
 }

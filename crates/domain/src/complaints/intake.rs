@@ -71,6 +71,14 @@ pub struct Reporter {
     pub addresses: Vec<ReporterAddress>,
 }
 
+impl Reporter {
+    /// The first e-mail address, if there is one.
+    pub fn email(&self) -> Option<&str> {
+        let mut addresses = self.addresses.iter();
+        addresses.find(|address| address.channel == Channel::Email).map(|address| address.address.as_str())
+    }
+}
+
 /// A document that lies elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::change::{Aggregate, Change, EventKind, SubjectType, Version};
-use crate::derivation::statistics::{PpmRange, wilson};
+use crate::derivation::statistics::{PpmRange, wilson_95};
 use crate::error::{Code, Problem, Problems, Result};
 use crate::fraction::Fraction;
 use crate::id::{ComplaintId, EntityId, SurveyId};
@@ -47,8 +47,20 @@ wire_enum! {
         Answered = "ANSWERED",
         /// Not answered, after all reminders.
         NoResponse = "NO_RESPONSE",
-        /// Taken back, because its complaint was taken up again.
+        /// Taken back; `withdrawal` says why.
         Withdrawn = "WITHDRAWN",
+    }
+}
+
+wire_enum! {
+    /// Why a survey was taken back.
+    SurveyWithdrawal {
+        /// Its complaint was taken up again.
+        Reopened = "REOPENED",
+        /// Nobody wrote down an e-mail address of who complained.
+        NoAddress = "NO_ADDRESS",
+        /// The mail could not be delivered; the outbox tells why.
+        Undelivered = "UNDELIVERED",
     }
 }
 
@@ -81,6 +93,8 @@ pub struct Survey {
     pub scores: Vec<i32>,
     /// What the customer adds.
     pub comment: Option<String>,
+    /// Why it was taken back.
+    pub withdrawal: Option<SurveyWithdrawal>,
     /// How often the customer was reminded.
     pub reminders: i32,
     /// When it is sent, the customer reminded, or the wait over; `None` once it is final.
@@ -125,6 +139,7 @@ impl Survey {
             questions: STANDARD_QUESTIONS.map(str::to_owned).to_vec(),
             scores: Vec::new(),
             comment: None,
+            withdrawal: None,
             reminders: 0,
             next_due_at: Some(now.plus(Duration::hours(SEND_AFTER_HOURS))),
             sent_at: None,
@@ -135,8 +150,14 @@ impl Survey {
         Change::created(EventKind::SurveyScheduled, survey)
     }
 
+    /// How long the customer has to answer after so many reminders.
+    pub fn wait(reminders: i32) -> Option<Duration> {
+        let days = usize::try_from(reminders).ok().and_then(|index| WAIT_DAYS.get(index));
+        days.map(|&days| Duration::days(days))
+    }
+
     /// What is due by now: the survey is sent, the customer reminded, or the wait over. `None` when nothing is.
-    /// Who sends the message does so after the change was saved, so that nobody is asked twice.
+    /// The message is queued with the change, so that nobody is asked twice.
     pub fn proceed(&self, now: Timestamp) -> Option<Change<Self>> {
         if self.next_due_at.is_none_or(|due| now < due) {
             return None;
@@ -158,19 +179,20 @@ impl Survey {
             }
             SurveyState::Answered | SurveyState::NoResponse | SurveyState::Withdrawn => return None,
         };
-        let wait = usize::try_from(after.reminders).ok().and_then(|index| WAIT_DAYS.get(index));
-        after.next_due_at =
-            wait.filter(|_| after.state == SurveyState::Sent).map(|&days| now.plus(Duration::days(days)));
+        let wait = Self::wait(after.reminders).filter(|_| after.state == SurveyState::Sent);
+        after.next_due_at = wait.map(|wait| now.plus(wait));
         Some(Change::updated(event, self, after))
     }
 
     /// The customer answers: once, and all questions.
     ///
     /// # Errors
-    /// `INVALID_TRANSITION` unless it was sent and is not over; `OUT_OF_RANGE` for a score outside 1 to 5, and for
+    /// `INVALID_SURVEY` unless it was sent and is not over; `OUT_OF_RANGE` for a score outside 1 to 5, and for
     /// more or fewer scores than questions; a wrong comment.
     pub fn answer(&self, input: &NewAnswer, now: Timestamp) -> Result<Answered> {
-        self.require(SurveyState::Sent, "A survey is answered once, while it is open")?;
+        if self.state != SurveyState::Sent {
+            return Err(invalid_survey().into());
+        }
         let mut problems = Problems::default();
         if input.scores.len() != self.questions.len() {
             let message = format!("There are {} questions; score each of them.", self.questions.len());
@@ -198,27 +220,24 @@ impl Survey {
         Ok(Answered { change: Change::updated(EventKind::SurveyAnswered, self, after), verdict })
     }
 
-    /// Takes an open survey back, because its complaint was taken up again; `None` for one that is over.
-    pub fn withdraw(&self, now: Timestamp) -> Option<Change<Self>> {
+    /// Takes an open survey back; `None` for one that is over.
+    pub fn withdraw(&self, why: SurveyWithdrawal, now: Timestamp) -> Option<Change<Self>> {
         if !matches!(self.state, SurveyState::Scheduled | SurveyState::Sent) {
             return None;
         }
-        let after =
-            Self { state: SurveyState::Withdrawn, next_due_at: None, updated_at: now, ..self.clone() };
+        let after = Self {
+            state: SurveyState::Withdrawn,
+            withdrawal: Some(why),
+            next_due_at: None,
+            updated_at: now,
+            ..self.clone()
+        };
         Some(Change::updated(EventKind::SurveyWithdrawn, self, after))
     }
 
     /// What the answer says; `None` without one.
     pub fn verdict(&self) -> Option<SurveyVerdict> {
         verdict(&self.scores)
-    }
-
-    fn require(&self, state: SurveyState, rule: &str) -> Result<()> {
-        if self.state == state {
-            return Ok(());
-        }
-        let message = format!("{rule}; this one is {}.", self.state.as_str());
-        Err(Problem::new(Code::InvalidTransition, message).into())
     }
 }
 
@@ -233,6 +252,18 @@ pub fn verdict(scores: &[i32]) -> Option<SurveyVerdict> {
     } else {
         SurveyVerdict::Neutral
     })
+}
+
+/// The mean of all scores of some answers; `None` without any.
+pub fn mean_score<'a>(answers: impl IntoIterator<Item = &'a [i32]>) -> Option<Fraction> {
+    let sum = |(sum, count), score: &i32| (sum + i128::from(*score), count + 1);
+    let (sum, count) = answers.into_iter().flatten().fold((0, 0), sum);
+    Fraction::new(sum, count)
+}
+
+/// The one answer for links of surveys that are unknown, used, withdrawn or too old alike.
+pub fn invalid_survey() -> Problem {
+    Problem::new(Code::InvalidSurvey, "The link is unknown, used or no longer valid.").at("token")
 }
 
 /// How satisfied those are who answered, and how many did.
@@ -252,7 +283,7 @@ pub struct SurveyScore {
     pub response_rate_ppm: Option<i64>,
     /// The satisfied among the answers, in parts per million; `None` without answers.
     pub satisfied_ppm: Option<i64>,
-    /// The interval of 90 % around that (Wilson).
+    /// The interval of 95 % around that (Wilson).
     pub interval: Option<PpmRange>,
 }
 
@@ -271,7 +302,7 @@ pub fn survey_score(surveys: impl IntoIterator<Item = (SurveyState, Option<Surve
     }
     score.response_rate_ppm = share_ppm(score.answered, score.asked);
     score.satisfied_ppm = share_ppm(score.satisfied, score.answered);
-    score.interval = wilson(score.satisfied, score.answered);
+    score.interval = wilson_95(score.satisfied, score.answered);
     score
 }
 
@@ -293,7 +324,7 @@ impl Aggregate for Survey {
     }
     fn view(&self) -> Value {
         json!({
-            "complaintId": self.complaint_id, "state": self.state, "scores": self.scores,
+            "complaintId": self.complaint_id, "state": self.state, "scores": self.scores, "withdrawal": self.withdrawal,
             "reminders": self.reminders, "nextDueAt": self.next_due_at, "sentAt": self.sent_at,
             "answeredAt": self.answered_at,
         })

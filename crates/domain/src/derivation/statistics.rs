@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 /// The 95th percentile of the normal distribution, 1.6449, which bounds an interval of 90 %.
 const Z: i128 = 16_449;
-/// Denominator of [`Z`].
+/// The 97.5th percentile, 1.9600, which bounds an interval of 95 %.
+const Z_95: i128 = 19_600;
+/// Denominator of [`Z`] and [`Z_95`].
 const Z_SCALE: i128 = 10_000;
 const PPM: i128 = crate::fraction::PPM as i128;
 
@@ -23,13 +25,22 @@ pub struct PpmRange {
 /// With z = 1.6449: `(x + z²/2 ± z·√(x(n-x)/n + z²/4)) / (n + z²)`, multiplied out so that only whole
 /// numbers are left.
 pub fn wilson(x: u32, n: u32) -> Option<PpmRange> {
+    share_interval(x, n, Z)
+}
+
+/// As [`wilson`], of 95 %: with z = 1.9600.
+pub fn wilson_95(x: u32, n: u32) -> Option<PpmRange> {
+    share_interval(x, n, Z_95)
+}
+
+fn share_interval(x: u32, n: u32, z: i128) -> Option<PpmRange> {
     if n == 0 || x > n {
         return None;
     }
     let (x, n) = (i128::from(x), i128::from(n));
-    let spread = ceil_div(4 * Z_SCALE * Z_SCALE * x * (n - x), n) + Z * Z;
-    let middle = 2 * Z_SCALE * Z_SCALE * x + Z * Z;
-    let range = around(middle, spread, 2 * (Z_SCALE * Z_SCALE * n + Z * Z));
+    let spread = ceil_div(4 * Z_SCALE * Z_SCALE * x * (n - x), n) + z * z;
+    let middle = 2 * Z_SCALE * Z_SCALE * x + z * z;
+    let range = around(middle, z, spread, 2 * (Z_SCALE * Z_SCALE * n + z * z));
     Some(PpmRange { low: range.low, high: range.high.min(crate::fraction::PPM) })
 }
 
@@ -43,12 +54,12 @@ pub fn count_interval(count: u32, units: u32) -> Option<PpmRange> {
     }
     let (count, units) = (i128::from(count), i128::from(units));
     let spread = 4 * Z_SCALE * Z_SCALE * count + Z * Z;
-    Some(around(2 * Z_SCALE * Z_SCALE * count + Z * Z, spread, 2 * Z_SCALE * Z_SCALE * units))
+    Some(around(2 * Z_SCALE * Z_SCALE * count + Z * Z, Z, spread, 2 * Z_SCALE * Z_SCALE * units))
 }
 
 /// `(middle ± z·√spread) / divisor` in parts per million, outwards; the lower end is never negative.
-fn around(middle: i128, spread: i128, divisor: i128) -> PpmRange {
-    let half = Z * sqrt_ceil(spread * PPM * PPM);
+fn around(middle: i128, z: i128, spread: i128, divisor: i128) -> PpmRange {
+    let half = z * sqrt_ceil(spread * PPM * PPM);
     let low = (PPM * middle - half).div_euclid(divisor).max(0);
     let high = ceil_div(PPM * middle + half, divisor);
     // A count of 2^32 in one unit is 4.3e15 ppm, so both fit.
@@ -107,6 +118,11 @@ mod tests {
             (u32::MAX, u32::MAX, range(999_999, 1_000_000)),
         ] {
             assert_eq!(wilson(x, n), wanted, "{x} of {n}");
+        }
+        for (x, n, wanted) in
+            [(18, 120, range(97_037, 224_677)), (3, 11, range(97_458, 565_651)), (0, 10, range(0, 277_541))]
+        {
+            assert_eq!(wilson_95(x, n), wanted, "{x} of {n} with 95 %");
         }
         for (count, units, wanted) in
             [(350, 140, range(2_289_641, 2_729_685)), (0, 10, range(0, 270_570)), (5, 0, None)]

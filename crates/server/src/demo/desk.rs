@@ -9,7 +9,7 @@ use evenhand_domain::complaints::{
     Answered, Assessment, Awaited, Case, ClockMinutes, CloseComplaint, Complaint, ComplaintState,
     Confidentiality, Criteria, EscalationRole, Handling, NewAnswer, NewAwait, NewComplaint, NewNote,
     NewResponse, NewSlaPolicy, NoteAudience, Remedy, Reopening, Service, Severity, SlaPolicy, Standing,
-    Survey, SurveyState, SurveyVerdict, choose,
+    Survey, SurveyState, SurveyVerdict, SurveyWithdrawal, choose,
 };
 use evenhand_domain::customers::Customer;
 use evenhand_domain::error::{Error, Result};
@@ -256,7 +256,8 @@ impl Desk<'_> {
         let change = change?;
         self.keep(change);
         if act == Act::Reopen
-            && let Some(withdrawn) = self.survey.as_ref().and_then(|survey| survey.withdraw(now))
+            && let Some(withdrawn) =
+                self.survey.as_ref().and_then(|survey| survey.withdraw(SurveyWithdrawal::Reopened, now))
         {
             self.keep_survey(withdrawn);
         }

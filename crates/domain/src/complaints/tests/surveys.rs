@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::derivation::statistics::wilson;
+use crate::derivation::statistics::wilson_95;
 
 fn survey() -> Survey {
     let complaint = at_state(ComplaintState::Accepted);
@@ -60,7 +60,7 @@ fn a_silent_customer_is_reminded_twice_and_counted_as_silent() {
 fn a_survey_is_answered_once_and_whole() {
     let now = at("2026-11-25T09:00:00Z");
     let scheduled = survey();
-    assert_eq!(problems(scheduled.answer(&answer([5; 5]), now)), ["INVALID_TRANSITION"]);
+    assert_eq!(problems(scheduled.answer(&answer([5; 5]), now)), ["token INVALID_SURVEY"]);
     let sent = sent();
     let wrong = NewAnswer { scores: vec![0, 5, 6, 5], comment: Some(" ".into()) };
     assert_eq!(
@@ -79,12 +79,15 @@ fn a_survey_is_answered_once_and_whole() {
         assert_eq!(answered.verdict, verdict, "{scores:?}");
         let survey = answered.change.into_state();
         assert_eq!((survey.state, survey.verdict()), (SurveyState::Answered, Some(verdict)));
-        assert_eq!(problems(survey.answer(&answer(scores), now)), ["INVALID_TRANSITION"]);
-        assert!(survey.proceed(at("2027-01-01T00:00:00Z")).is_none() && survey.withdraw(now).is_none());
+        assert_eq!(problems(survey.answer(&answer(scores), now)), ["token INVALID_SURVEY"]);
+        assert!(
+            survey.proceed(at("2027-01-01T00:00:00Z")).is_none()
+                && survey.withdraw(SurveyWithdrawal::Reopened, now).is_none()
+        );
     }
     // What is taken back is neither reminded of nor counted.
-    let withdrawn = sent.withdraw(now).expect("a change").into_state();
-    assert_eq!(problems(withdrawn.answer(&answer([5; 5]), now)), ["INVALID_TRANSITION"]);
+    let withdrawn = sent.withdraw(SurveyWithdrawal::Reopened, now).expect("a change").into_state();
+    assert_eq!(problems(withdrawn.answer(&answer([5; 5]), now)), ["token INVALID_SURVEY"]);
     assert_eq!(survey_score([(withdrawn.state, withdrawn.verdict())]), SurveyScore::default());
 }
 
@@ -120,7 +123,7 @@ fn scores_come_with_their_n_and_interval() {
         (10, 8, 6, 1, 1)
     );
     assert_eq!((score.response_rate_ppm, score.satisfied_ppm), (Some(800_000), Some(750_000)));
-    assert_eq!(score.interval, wilson(6, 8));
+    assert_eq!(score.interval, wilson_95(6, 8));
 }
 
 #[test]
