@@ -115,7 +115,8 @@ impl App {
                 let end = Instant::now() + Duration::from_secs(WRITE_SECONDS_MAX);
                 let mut tx = self.store().begin(grant, self.now(), request_id).await?;
                 let run = async {
-                    let output = command.run(&mut tx).await?;
+                    // On the heap: resolvers hold one of these for each field, and threads have small stacks.
+                    let output = Box::pin(command.run(&mut tx)).await?;
                     if let Some(effect) = &effect {
                         effect.mark(&tx).await?;
                     }
@@ -144,7 +145,7 @@ impl App {
     /// As [`App::execute`].
     pub async fn query<Q: Query>(&self, actor: &Actor, query: &Q) -> Result<Q::Output> {
         let reader = self.store().reader(actor.grant(Q::PERMISSION)?, self.now());
-        query.run(&reader).await
+        Box::pin(query.run(&reader)).await
     }
 
     /// The present instant.
