@@ -62,7 +62,7 @@ impl Command for Queue {
     type Output = ();
 
     async fn run(&self, tx: &mut Tx) -> Result<()> {
-        tx.queue(&self.0).await
+        tx.queue(std::slice::from_ref(&self.0)).await
     }
 }
 

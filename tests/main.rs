@@ -37,6 +37,7 @@ mod imports;
 mod keys;
 mod leaving;
 mod mail;
+mod notices;
 mod oauth;
 mod organizations;
 mod reconciliation;

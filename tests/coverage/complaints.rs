@@ -3,7 +3,7 @@
 use futures_util::FutureExt;
 use serde_json::{Value, json};
 
-use super::samples::{Sample, mutation, none, query};
+use super::samples::{Sample, mutation, none, query, subscription};
 use super::world::{World, complaint};
 
 const FIELDS: &str = "complaint { id state subject customer { name } owner { name } }";
@@ -67,6 +67,12 @@ fn queries() -> Vec<Sample> {
             "Query.node (complaint in the south)",
             "query($id: ID!) { node(id: $id) { ... on Complaint { subject customer { name } timeline { nodes { after } } } } }",
             |w| async { json!({ "id": w.south_complaint }) }.boxed(),
+        ),
+        // From the beginning of the feed.
+        subscription(
+            "Subscription.complaintChanged",
+            "subscription { complaintChanged(after: \"ZmVlZDow\") { subject customer { name } owner { name } } }",
+            none,
         ),
         query(
             "Query.complaintStatistics",

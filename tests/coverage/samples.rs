@@ -46,7 +46,7 @@ pub(super) fn mutation(name: &'static str, fields: &'static str, input: Input) -
     Sample { name, ask: Ask::Mutation(fields), input }
 }
 
-fn subscription(name: &'static str, document: &'static str, input: Input) -> Sample {
+pub(super) fn subscription(name: &'static str, document: &'static str, input: Input) -> Sample {
     Sample { name, ask: Ask::Subscription(document), input }
 }
 

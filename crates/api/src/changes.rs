@@ -228,7 +228,7 @@ fn cursor(position: i64) -> String {
     URL_SAFE_NO_PAD.encode(format!("feed:{position}"))
 }
 
-fn position(cursor: Option<&str>, argument: &str) -> std::result::Result<Option<i64>, Error> {
+pub(crate) fn position(cursor: Option<&str>, argument: &str) -> std::result::Result<Option<i64>, Error> {
     let Some(cursor) = cursor else { return Ok(None) };
     let position = || -> Option<i64> {
         let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;

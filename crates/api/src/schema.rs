@@ -25,7 +25,7 @@ use crate::changes::{ChangeQueries, ChangeSubscriptions};
 use crate::complaints::policies::{SlaPolicyMutations, SlaPolicyQueries};
 use crate::complaints::statistics::ComplaintStatisticQueries;
 use crate::complaints::surveys::{SurveyMutations, SurveyQueries};
-use crate::complaints::{ComplaintMutations, ComplaintQueries};
+use crate::complaints::{ComplaintMutations, ComplaintQueries, ComplaintSubscriptions};
 use crate::customers::{CustomerMutations, CustomerQueries};
 use crate::daily_facts::{DailyFactMutations, DailyFactQueries};
 use crate::deals::{DealMutations, DealQueries};
@@ -90,7 +90,12 @@ pub(crate) struct Mutation(
 
 /// Everything that can be watched, each event checked against your rights at that moment.
 #[derive(MergedSubscription, Default)]
-pub(crate) struct Subscription(ChangeSubscriptions, ImportSubscriptions, AttainmentSubscriptions);
+pub(crate) struct Subscription(
+    ChangeSubscriptions,
+    ImportSubscriptions,
+    AttainmentSubscriptions,
+    ComplaintSubscriptions,
+);
 
 /// The executable schema.
 pub(crate) type Schema = async_graphql::Schema<Query, Mutation, Subscription>;

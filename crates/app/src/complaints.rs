@@ -16,6 +16,8 @@ use evenhand_persistence::Reader;
 use crate::door::Query;
 
 mod handling;
+mod news;
+mod notices;
 mod open;
 mod policies;
 mod statistics;
@@ -23,6 +25,7 @@ mod surveys;
 mod timers;
 
 pub use handling::{HandleComplaint, Step};
+pub use news::ComplaintNews;
 pub use open::{OpenComplaintsOfCustomers, RecentComplaintsOfCustomers, RevenueAtRiskOfCustomers};
 pub use policies::{CountSlaPolicies, CreateSlaPolicy, ListSlaPolicies, SlaPoliciesByIds, UpdateSlaPolicy};
 pub use statistics::ComplaintStatistics;

@@ -138,11 +138,16 @@ fn restore(row: Row) -> Result<Message> {
 }
 
 impl Tx {
-    /// Queues a message, which goes out after the commit, once it is due.
+    /// Queues messages, which go out after the commit, once they are due.
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub async fn queue(&self, message: &NewMessage) -> Result<()> {
+    pub async fn queue(&self, messages: &[NewMessage]) -> Result<()> {
+        let rows = messages.iter().map(|message| self.message(message)).collect::<Result<Vec<_>>>()?;
+        row::insert_all::<Entity>(&self.db, rows).await
+    }
+
+    fn message(&self, message: &NewMessage) -> Result<Row> {
         let (user_id, address) = match &message.to {
             Recipient::User(id) => (Some(id.uuid()), None),
             Recipient::Address(address) => (None, Some(address.clone())),
@@ -152,7 +157,7 @@ impl Tx {
             MessageText::Sealed(text) => (text.clone(), true),
         };
         let (about_type, about_id) = message.about;
-        let row = Row {
+        Ok(Row {
             org_id: self.org()?,
             id: self.new_id::<MessageId>().uuid(),
             purpose: message.purpose.as_str().to_owned(),
@@ -170,8 +175,7 @@ impl Tx {
             last_error: None,
             sent_at: None,
             created_at: self.now().utc(),
-        };
-        row::insert::<Entity>(&self.db, row).await
+        })
     }
 
     /// Drops the messages about an object that wait, because there is nothing to tell any more. One that is being

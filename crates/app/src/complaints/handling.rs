@@ -11,8 +11,8 @@ use evenhand_domain::error::{Error, Problem, Reference, Result};
 use evenhand_domain::id::{ComplaintId, EscalationId, UserId};
 use evenhand_persistence::Tx;
 
-use super::RecordComplaint;
 use super::surveys::withdraw;
+use super::{RecordComplaint, notices};
 use crate::door::Command;
 use crate::targets::managers_of;
 
@@ -91,7 +91,9 @@ impl Command for RecordComplaint {
         };
         let basis = Basis::chosen(tx, &case).await?;
         let change = Complaint::record(&input, tx.new_id(), &basis.handling(tx))?;
-        tx.save(change).await
+        let complaint = tx.save(change).await?;
+        notices::tell_recorded(tx, &complaint).await?;
+        Ok(complaint)
     }
 }
 
@@ -148,12 +150,21 @@ impl Command for HandleComplaint {
         if complaint.version != self.version {
             return Err(Error::Conflict);
         }
+        let after = self.take(tx, &complaint).await?;
+        notices::tell_raised(tx, &after, complaint.escalations.len()).await?;
+        notices::forget(tx, &after).await?;
+        Ok(after)
+    }
+}
+
+impl HandleComplaint {
+    async fn take(&self, tx: &mut Tx, complaint: &Complaint) -> Result<Complaint> {
         let basis = match &self.step {
             Step::Assess(input) => {
                 let grade = tx.read().unscoped_customer_grade(complaint.customer_id).await?;
                 Basis::chosen(tx, &Case { severity: Some(input.severity), ..complaint.case(grade) }).await?
             }
-            _ => Basis::followed(tx, &complaint).await?,
+            _ => Basis::followed(tx, complaint).await?,
         };
         let handling = basis.handling(tx);
         let change = match &self.step {
@@ -168,12 +179,12 @@ impl Command for HandleComplaint {
             Step::Offer(input) => complaint.offer_response(input, &handling),
             Step::Accept => complaint.accept_response(&handling),
             Step::Dispute(reason) => complaint.dispute_response(reason, tx.new_id(), &handling),
-            Step::Close(input) => return close(tx, &complaint, input, &handling).await,
-            Step::Reopen(reason) => return reopen(tx, &complaint, reason, &handling).await,
+            Step::Close(input) => return close(tx, complaint, input, &handling).await,
+            Step::Reopen(reason) => return reopen(tx, complaint, reason, &handling).await,
             Step::DeclareOutOfScope(reason) => complaint.declare_out_of_scope(reason, &handling),
-            Step::MergeInto(survivor) => return merge(tx, &complaint, *survivor).await,
+            Step::MergeInto(survivor) => return merge(tx, complaint, *survivor).await,
             Step::AcceptEscalation(id) => {
-                complaint.accept_escalation(*id, &standing(tx, &complaint).await?, &handling)
+                complaint.accept_escalation(*id, &standing(tx, complaint).await?, &handling)
             }
         };
         tx.save(change?).await

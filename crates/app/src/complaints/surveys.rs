@@ -22,6 +22,7 @@ use evenhand_persistence::{Reader, Tx};
 use uuid::Uuid;
 
 use super::handling::Basis;
+use super::notices;
 use crate::door::{App, Command, Query};
 use crate::outbox::sealed;
 use crate::secrets::Sealer;
@@ -195,7 +196,7 @@ impl Command for ProceedSurvey<'_> {
             text: self.text(&survey, &complaint, &organization)?,
             due_at: tx.now(),
         };
-        tx.queue(&message).await
+        tx.queue(&[message]).await
     }
 }
 
@@ -263,7 +264,8 @@ impl Command for AnswerSurvey<'_> {
             let basis = Basis::followed(tx, &complaint).await?;
             let reopening = Reopening::Survey(&answered);
             let change = complaint.reopen(reopening, tx.new_id(), &basis.handling(tx))?;
-            tx.save(change).await?;
+            let reopened = tx.save(change).await?;
+            notices::tell_raised(tx, &reopened, complaint.escalations.len()).await?;
         }
         tx.drop_messages(about(survey.id), "the survey was answered").await?;
         tx.save(answered.change).await.map(drop)

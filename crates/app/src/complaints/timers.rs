@@ -15,6 +15,7 @@ use evenhand_persistence::{Reader, Tx};
 use tokio::sync::watch;
 
 use super::handling::Basis;
+use super::notices;
 use crate::door::{App, Command};
 
 /// Due complaints that are read at a time.
@@ -61,6 +62,7 @@ impl Command for LookAt {
     async fn run(&self, tx: &mut Tx) -> Result<bool> {
         let Some(due) = tx.due_complaint(self.0).await? else { return Ok(false) };
         let (mut complaint, mut seen) = (due.complaint, due.due_at);
+        let known = complaint.escalations.len();
         let basis = Basis::followed(tx, &complaint).await?;
         let handling = basis.handling(tx);
         let presence = Presence::of(&tx.read(), complaint.owner_id).await?;
@@ -72,6 +74,7 @@ impl Command for LookAt {
             complaint = tx.save(change).await?;
             seen = tx.now();
         }
+        notices::tell_raised(tx, &complaint, known).await?;
         let pending = complaint.pending_rungs(&handling.service, presence.absence);
         let next =
             pending.first().map(|pending| pending.arises_at).into_iter().chain(presence.next_leave).min();
