@@ -142,7 +142,7 @@ async fn causes_that_come_back_are_told(mut t: TestApp) {
     assert_eq!(
         fuse["satisfaction"],
         json!({ "asked": 2, "answered": 2, "satisfied": 2, "dissatisfied": 0, "silent": 0, "responseRate": "1.000000",
-            "satisfiedShare": "1.000000", "low": "0.425016", "high": "1.000000" })
+            "satisfiedShare": "1.000000", "low": "0.342371", "high": "1.000000" })
     );
     assert_eq!(fuse["reopenRate"], "0.000000");
     let clock = |kind: &str| {

@@ -201,7 +201,7 @@ pub(crate) struct ComplaintSatisfaction {
     response_rate: Option<Decimal>,
     /// The satisfied among the answers, to six decimals; null without answers.
     satisfied_share: Option<Decimal>,
-    /// Lower end of the interval of 90 % around that share (Wilson); null without answers.
+    /// Lower end of the interval of 95 % around that share (Wilson); null without answers.
     low: Option<Decimal>,
     /// Upper end of that interval.
     high: Option<Decimal>,
